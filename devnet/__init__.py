@@ -1,0 +1,1 @@
+"""A local Hedera and DFNS on loopback: real wire protocols for demo, development and tests."""

@@ -1,0 +1,409 @@
+"""What happened on the local Hedera: frozen records, blocks and entities, and the questions a mirror asks of them.
+
+The chain thread appends; everybody else reads. All times are integer nanoseconds.
+"""
+
+import bisect
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from devnet.clock import NS
+from devnet.faults import FaultBoard
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    address: str
+    topics: tuple[str, ...]
+    data: bytes
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    to: str
+    from_: str
+    gas_limit: int
+    gas_used: int
+    parameters: bytes
+    output: bytes
+    error_message: str | None
+    logs: tuple[LogEntry, ...]
+    created_contracts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    consensus_ns: int
+    transaction_id: str
+    payer: str
+    node: str
+    name: str
+    result: str
+    hash: bytes
+    memo: bytes
+    valid_start_ns: int
+    valid_seconds: int
+    max_fee: int
+    charged_fee: int
+    entity_id: str | None = None
+    nonce: int = 0
+    transfers: tuple[tuple[str, int], ...] = ()
+    token_transfers: tuple[tuple[str, str, int], ...] = ()
+    call: CallOutcome | None = None
+    block_number: int = 0
+    index_in_block: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A record file. Blocks touch: `from_ns` is one past the `to_ns` before, so an idle chain still shows its time."""
+
+    number: int
+    from_ns: int
+    to_ns: int
+    hash: bytes
+    previous_hash: bytes
+    count: int
+    gas_used: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A hollow account (made from an alias, never used) has no key."""
+
+    account: str
+    evm_address: str
+    key_type: str | None
+    key_hex: str
+    created_ns: int
+    memo: str = ""
+    deleted: bool = False
+
+    @property
+    def number(self) -> int:
+        return int(self.account.rsplit(".", 1)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    contract_id: str
+    evm_address: str
+    name: str
+    created_ns: int
+    runtime_code: bytes = b""
+    memo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A contract that is also listed as a token. `kind` is PAYMENT or ASSET."""
+
+    token_id: str
+    evm_address: str
+    name: str
+    symbol: str
+    decimals: int
+    kind: str
+    treasury: str
+    created_ns: int
+    hts_like: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRelation:
+    """freeze_status is FROZEN or UNFROZEN, kyc_status GRANTED or REVOKED, as the mirror names them."""
+
+    token_id: str
+    account: str
+    balance_units: int
+    decimals: int
+    freeze_status: str
+    kyc_status: str
+    created_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A log with the record it belongs to."""
+
+    log: LogEntry
+    record: Record
+
+
+class Views(Protocol):
+    """Read-only calls on past states (devnet/evm.py)."""
+
+    def call_at(self, height: int, to: str, data: bytes, sender: str | None, reader: str) -> tuple[bool, bytes]: ...
+
+    def relations(self, height: int, account: Account, tokens: Sequence[Token]) -> list[TokenRelation]: ...
+
+
+@dataclass(slots=True)
+class _Index:
+    """Positions in the list of records, in consensus order."""
+
+    by_id: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    by_hash: dict[bytes, int] = field(default_factory=dict)
+    by_account: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    by_contract: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    logs_by_address: dict[str, list[LogPlace]] = field(default_factory=lambda: defaultdict(list))
+
+
+class Ledger:
+    def __init__(self, faults: FaultBoard, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self.faults = faults
+        self.now_ns = now_ns
+        self.views: Views | None = None
+        self._lock = threading.RLock()
+        self._records: list[Record] = []
+        self._times: list[int] = []
+        self._blocks: list[Block] = []
+        self._closed_at: list[float] = []
+        self._index = _Index()
+        self._accounts: dict[str, Account] = {}
+        self._account_by_evm: dict[str, str] = {}
+        self._contracts: dict[str, Contract] = {}
+        self._contract_by_evm: dict[str, str] = {}
+        self._tokens: dict[str, Token] = {}
+        self._token_by_evm: dict[str, str] = {}
+        self._balances: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._shown: dict[int, int] = {}
+
+    # -- what the chain writes
+
+    def add_record(self, record: Record) -> None:
+        with self._lock:
+            position = len(self._records)
+            self._records.append(record)
+            self._times.append(record.consensus_ns)
+            self._index.by_id[record.transaction_id].append(position)
+            self._index.by_hash.setdefault(record.hash, position)
+            self._index_accounts(record, position)
+            self._index_call(record, position)
+
+    def add_block(self, block: Block, *, closed_at: float = 0.0) -> None:
+        """`closed_at` (monotonic seconds) starts the lag of mirrors; blocks of an earlier run have none."""
+        with self._lock:
+            self._blocks.append(block)
+            self._closed_at.append(closed_at)
+
+    def add_account(self, account: Account) -> None:
+        with self._lock:
+            self._accounts[account.account] = account
+            self._account_by_evm[account.evm_address] = account.account
+
+    def add_contract(self, contract: Contract) -> None:
+        with self._lock:
+            self._contracts[contract.contract_id] = contract
+            self._contract_by_evm[contract.evm_address] = contract.contract_id
+
+    def add_token(self, token: Token) -> None:
+        with self._lock:
+            self._tokens[token.token_id] = token
+            self._token_by_evm[token.evm_address] = token.token_id
+
+    def move_tinybars(self, consensus_ns: int, transfers: Iterable[tuple[str, int]]) -> None:
+        with self._lock:
+            for account, amount in transfers:
+                self._balances[account].append((consensus_ns, self.balance(account) + amount))
+
+    def _index_accounts(self, record: Record, position: int) -> None:
+        named = {record.payer, *(account for account, _ in record.transfers)}
+        named |= {account for _, account, _ in record.token_transfers}
+        if record.entity_id:
+            named.add(record.entity_id)
+        for account in named:
+            self._index.by_account[account].append(position)
+
+    def _index_call(self, record: Record, position: int) -> None:
+        if not record.call:
+            return
+        self._index.by_contract[record.call.to].append(position)
+        for log in record.call.logs:
+            self._index.logs_by_address[log.address].append(LogPlace(log, record))
+
+    # -- what a mirror asks
+
+    def visible_until(self, replica: int = 0) -> int:
+        """Consensus time up to which this replica has imported whole blocks; it never goes back."""
+        with self._lock:
+            shown = max(self._shown.get(replica, 0), self._imported(replica))
+            self._shown[replica] = shown
+            return shown
+
+    def _imported(self, replica: int) -> int:
+        fault = self.faults.peek("mirror.lag_seconds", replica=replica)
+        latest = time.monotonic() - float(fault.get("seconds", 0) if fault else 0)
+        position = bisect.bisect_right(self._closed_at, latest)
+        return self._blocks[position - 1].to_ns if position else 0
+
+    def records(
+        self,
+        account: str | None = None,
+        *,
+        since: int = 0,
+        until: int | None = None,
+        order: str = "asc",
+        limit: int | None = None,
+        contract: str | None = None,
+    ) -> list[Record]:
+        """Records with since <= consensus_ns <= until; `contract` (EVM address) keeps calls of it only."""
+        with self._lock:
+            positions: Sequence[int] = range(len(self._records))
+            if account is not None:
+                positions = self._index.by_account.get(account, ())
+            if contract is not None:
+                positions = self._index.by_contract.get(contract, ())
+            low = bisect.bisect_left(positions, since, key=self._times.__getitem__)
+            high = len(positions)
+            if until is not None:
+                high = bisect.bisect_right(positions, until, key=self._times.__getitem__)
+            chosen = positions[low:high]
+            if order == "desc":
+                chosen = chosen[::-1]
+            return [self._records[position] for position in chosen[:limit]]
+
+    def by_id(self, transaction_id: str) -> list[Record]:
+        """Every record of this id in consensus order: the first, then duplicates."""
+        with self._lock:
+            return [self._records[position] for position in self._index.by_id.get(transaction_id, ())]
+
+    def by_hash(self, digest: bytes) -> Record | None:
+        """Full hash (48 bytes) or the 32 bytes that contract results show."""
+        with self._lock:
+            position = self._index.by_hash.get(digest)
+            if position is None and len(digest) == 32:
+                position = next((p for h, p in self._index.by_hash.items() if h[:32] == digest), None)
+            return None if position is None else self._records[position]
+
+    def logs(self, address: str, *, since: int = 0, until: int | None = None) -> Iterator[LogPlace]:
+        """Logs of one contract (EVM address) in (consensus, index) order."""
+        with self._lock:
+            places = self._index.logs_by_address.get(address, [])
+            low = bisect.bisect_left(places, since, key=_place_time)
+            high = len(places) if until is None else bisect.bisect_right(places, until, key=_place_time)
+            return iter(places[low:high])
+
+    def blocks(self, *, since: int = 0, until: int | None = None) -> list[Block]:
+        """Blocks whose `to_ns` lies in [since, until], ascending."""
+        with self._lock:
+            low = bisect.bisect_left(self._blocks, since, key=_block_end)
+            high = len(self._blocks) if until is None else bisect.bisect_right(self._blocks, until, key=_block_end)
+            return self._blocks[low:high]
+
+    def block(self, number: int) -> Block | None:
+        with self._lock:
+            if not self._blocks:
+                return None
+            position = number - self._blocks[0].number
+            return self._blocks[position] if 0 <= position < len(self._blocks) else None
+
+    def newest_block(self, until: int | None = None) -> Block | None:
+        with self._lock:
+            end = len(self._blocks) if until is None else bisect.bisect_right(self._blocks, until, key=_block_end)
+            return self._blocks[end - 1] if end else None
+
+    def block_of(self, record: Record) -> Block | None:
+        return self.block(record.block_number)
+
+    def account(self, id_or_evm: str) -> Account | None:
+        """By 0.0.x, EVM address, or the long-zero form of the number; with or without 0x, any case."""
+        with self._lock:
+            return self._accounts.get(self._key(id_or_evm, self._account_by_evm))
+
+    def contract(self, id_or_evm: str) -> Contract | None:
+        with self._lock:
+            return self._contracts.get(self._key(id_or_evm, self._contract_by_evm))
+
+    def token(self, id_or_evm: str) -> Token | None:
+        with self._lock:
+            return self._tokens.get(self._key(id_or_evm, self._token_by_evm))
+
+    def accounts(self) -> list[Account]:
+        with self._lock:
+            return sorted(self._accounts.values(), key=lambda account: account.number)
+
+    def contracts(self) -> list[Contract]:
+        with self._lock:
+            return list(self._contracts.values())
+
+    def tokens(self) -> list[Token]:
+        with self._lock:
+            return list(self._tokens.values())
+
+    def set_hts_like(self, token_id: str, hts_like: bool) -> Token:
+        with self._lock:
+            self._tokens[token_id] = replace(self._tokens[token_id], hts_like=hts_like)
+            return self._tokens[token_id]
+
+    def balance(self, account: str, at_ns: int | None = None) -> int:
+        """Tinybars after everything up to `at_ns` (default: the newest state)."""
+        with self._lock:
+            history = self._balances.get(account, [])
+            end = len(history) if at_ns is None else bisect.bisect_right(history, at_ns, key=lambda entry: entry[0])
+            return history[end - 1][1] if end else 0
+
+    def account_tokens(self, id_or_evm: str, *, replica: int = 0) -> list[TokenRelation]:
+        """Payment tokens this account (or contract) is associated with, at the replica's height."""
+        holder = self.account(id_or_evm) or self._contract_as_account(id_or_evm)
+        if holder is None or self.views is None:
+            return []
+        height = self.height(replica)
+        return self.views.relations(height, holder, [token for token in self.tokens() if token.kind == "PAYMENT"])
+
+    def static_call(
+        self, to: str, data: bytes, sender: str | None = None, block: int | None = None, replica: int = 0
+    ) -> tuple[bool, bytes]:
+        """(True, output) or (False, revert data) on the state after `block`, else of the replica's height."""
+        if self.views is None:
+            return False, b""
+        height = self.height(replica) if block is None else min(block, self.height(replica))
+        reader = f"replica-{replica}" if block is None else "history"
+        return self.views.call_at(height, to, data, sender, reader)
+
+    def height(self, replica: int = 0) -> int:
+        """Number of the newest block this replica has; -1 before the first."""
+        newest = self.newest_block(self.visible_until(replica))
+        return newest.number if newest else -1
+
+    def _contract_as_account(self, id_or_evm: str) -> Account | None:
+        contract = self.contract(id_or_evm)
+        if contract is None:
+            return None
+        return Account(contract.contract_id, contract.evm_address, None, "", contract.created_ns, contract.memo)
+
+    def _key(self, id_or_evm: str, by_evm: Mapping[str, str]) -> str:
+        if "." in id_or_evm:
+            return id_or_evm
+        address = evm_hex(id_or_evm)
+        if address.startswith("0x" + "0" * 24) and address not in by_evm:
+            return f"0.0.{int(address, 16)}"
+        return by_evm.get(address, "")
+
+
+def evm_hex(text: str) -> str:
+    """Lower-case 0x form."""
+    text = text.lower()
+    return text if text.startswith("0x") else "0x" + text
+
+
+def long_zero(entity_id: str) -> str:
+    return f"0x{int(entity_id.rsplit('.', 1)[1]):040x}"
+
+
+def timestamp(ns: int) -> str:
+    return f"{ns // NS}.{ns % NS:09d}"
+
+
+def _place_time(place: LogPlace) -> int:
+    return place.record.consensus_ns
+
+
+def _block_end(block: Block) -> int:
+    return block.to_ns

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ChainsyncConfig(AppConfig):
+    name = "chainsync"
+    verbose_name = "Chain events"

@@ -1,0 +1,156 @@
+"""Production settings. Development and tests start from here and change what they must."""
+
+import dj_database_url
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from pydantic import SecretStr
+
+from config.boot import BASE_DIR, read_environment
+from config.loading import mirror_url
+
+ENVIRONMENT = read_environment()
+
+# --- ours, under the names they have in the environment -------------------------------------------
+DATABASE_URL: SecretStr = ENVIRONMENT.DATABASE_URL
+REDIS_URL: SecretStr = ENVIRONMENT.REDIS_URL
+PAYDATE_INSTANCE_ID: str = ENVIRONMENT.PAYDATE_INSTANCE_ID
+PAYDATE_PROCESS: str = ENVIRONMENT.PAYDATE_PROCESS
+TRUSTED_PROXY_COUNT: int = ENVIRONMENT.TRUSTED_PROXY_COUNT
+OTP_REQUIRED: bool = ENVIRONMENT.OTP_REQUIRED
+WEB_ADDRESS: str = ENVIRONMENT.WEB_ADDRESS
+WEB_THREADS: int = ENVIRONMENT.WEB_THREADS
+EMAIL_URL: SecretStr = ENVIRONMENT.EMAIL_URL
+LOG_FORMAT: str = ENVIRONMENT.LOG_FORMAT
+LOG_LEVEL: str = ENVIRONMENT.LOG_LEVEL
+HEDERA_NETWORK: str = ENVIRONMENT.HEDERA_NETWORK
+HEDERA_RPC_URL: str = ENVIRONMENT.HEDERA_RPC_URL
+HEDERA_NODES: str = ENVIRONMENT.HEDERA_NODES
+HEDERA_TIMEOUT_SECONDS: int = ENVIRONMENT.HEDERA_TIMEOUT_SECONDS
+HEDERA_MIRROR_TIMEOUT_SECONDS: int = ENVIRONMENT.HEDERA_MIRROR_TIMEOUT_SECONDS
+HEDERA_MAX_FEE_HBAR: int = ENVIRONMENT.HEDERA_MAX_FEE_HBAR
+HEDERA_GAS_BASE: int = ENVIRONMENT.HEDERA_GAS_BASE
+HEDERA_GAS_PER_HOLDER: int = ENVIRONMENT.HEDERA_GAS_PER_HOLDER
+TRANSACTION_VALID_SECONDS: int = ENVIRONMENT.TRANSACTION_VALID_SECONDS
+STELLAR_NETWORK: str = ENVIRONMENT.STELLAR_NETWORK
+SOROBAN_RPC_URL: str = ENVIRONMENT.SOROBAN_RPC_URL
+DFNS_SERVICE_ACCOUNT_AUTHORIZATION_TOKEN: SecretStr = ENVIRONMENT.DFNS_SERVICE_ACCOUNT_AUTHORIZATION_TOKEN
+DFNS_SERVICE_ACCOUNT_CREDENTIAL_ID: SecretStr = ENVIRONMENT.DFNS_SERVICE_ACCOUNT_CREDENTIAL_ID
+DFNS_SERVICE_ACCOUNT_PRIVATE_KEY_OR_PATH: SecretStr = ENVIRONMENT.DFNS_SERVICE_ACCOUNT_PRIVATE_KEY_OR_PATH
+DFNS_APP_ID: str = ENVIRONMENT.DFNS_APP_ID
+DFNS_APP_ORIGIN: str = ENVIRONMENT.DFNS_APP_ORIGIN
+DFNS_BASE_URL: str = ENVIRONMENT.DFNS_BASE_URL
+DFNS_WALLET_ID: str = ENVIRONMENT.DFNS_WALLET_ID
+DFNS_WALLET_PUBLIC_KEY: str = ENVIRONMENT.DFNS_WALLET_PUBLIC_KEY
+DFNS_HEDERA_ACCOUNT_ID: str = ENVIRONMENT.DFNS_HEDERA_ACCOUNT_ID
+DFNS_STELLAR_WALLET_ID: str = ENVIRONMENT.DFNS_STELLAR_WALLET_ID
+CUSTODY_LOCAL_KEY_FILE: str = ENVIRONMENT.CUSTODY_LOCAL_KEY_FILE
+CUSTODY_APPROVAL_LEAD: int = ENVIRONMENT.CUSTODY_APPROVAL_LEAD
+CUSTODY_REQUESTS_PER_MINUTE: int = ENVIRONMENT.CUSTODY_REQUESTS_PER_MINUTE
+CUSTODY_TIMEOUT_SECONDS: int = ENVIRONMENT.CUSTODY_TIMEOUT_SECONDS
+BATCH_SIZE: int = ENVIRONMENT.BATCH_SIZE
+MAX_BATCH_RETRIES: int = ENVIRONMENT.MAX_BATCH_RETRIES
+PLAN_PAGE_SIZE: int = ENVIRONMENT.PLAN_PAGE_SIZE
+PLAN_PARALLEL_PAGES: int = ENVIRONMENT.PLAN_PARALLEL_PAGES
+BLOCKCHAIN_POLLING_INTERVAL: int = ENVIRONMENT.BLOCKCHAIN_POLLING_INTERVAL
+BLOCKCHAIN_POLLING_INTERVAL_ACTIVE: int = ENVIRONMENT.BLOCKCHAIN_POLLING_INTERVAL_ACTIVE
+SCHEDULED_PAYOUTS_CRON: str = ENVIRONMENT.SCHEDULED_PAYOUTS_CRON
+RETRY_FAILED_BATCHES_CRON: str = ENVIRONMENT.RETRY_FAILED_BATCHES_CRON
+PAYMENT_AVAILABILITY_CRON: str = ENVIRONMENT.PAYMENT_AVAILABILITY_CRON
+RESERVE_CHECK_MODE: str = ENVIRONMENT.RESERVE_CHECK_MODE
+RESERVE_HORIZON_DAYS: int = ENVIRONMENT.RESERVE_HORIZON_DAYS
+LEASE_SECONDS: int = ENVIRONMENT.LEASE_SECONDS
+SWEEP_SECONDS: int = ENVIRONMENT.SWEEP_SECONDS
+EXPIRY_MARGIN_SECONDS: int = ENVIRONMENT.EXPIRY_MARGIN_SECONDS
+LOOK_SPACING_SECONDS: int = ENVIRONMENT.LOOK_SPACING_SECONDS
+RESEND_SECONDS: int = ENVIRONMENT.RESEND_SECONDS
+SIGNER_CONCURRENCY: int = ENVIRONMENT.SIGNER_CONCURRENCY
+WORKER_CONCURRENCY: int = ENVIRONMENT.WORKER_CONCURRENCY
+HEDERA_MIRROR_URL: str = mirror_url(ENVIRONMENT)
+# Dotted paths; development moves the clock and arms faults through them.
+CLOCK_OFFSET: str | None = None
+FAULT_HOOK: str | None = None
+
+# --- Django ---------------------------------------------------------------------------------------
+SECRET_KEY = ENVIRONMENT.SECRET_KEY.get_secret_value()
+DEBUG = ENVIRONMENT.DEBUG
+ALLOWED_HOSTS = ENVIRONMENT.ALLOWED_HOSTS
+CSRF_TRUSTED_ORIGINS = ENVIRONMENT.CSRF_TRUSTED_ORIGINS
+
+INSTALLED_APPS = [
+    "config.apps.PaydateConfig",
+    "payouts",
+    "reserves",
+    "chainsync",
+    "contracts",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.inlines",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "import_export",
+    "django_celery_beat",
+    "django_structlog",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
+    "csp",
+    "health_check",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        DATABASE_URL.get_secret_value(), conn_max_age=60, conn_health_checks=True
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}

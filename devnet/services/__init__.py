@@ -1,0 +1,1 @@
+"""PostgreSQL, Redis and the supervisor of the local stack. Nothing here needs Django."""

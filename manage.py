@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+import sys
+
+from config.boot import prepare
+
+
+def main() -> None:
+    prepare()
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

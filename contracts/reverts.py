@@ -1,0 +1,82 @@
+"""What a contract's error means, in the words of the people who run payouts."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Arguments = Mapping[str, Any]
+
+ROLES = {
+    "0x" + "00" * 32: "DEFAULT_ADMIN",
+    "0x8943226357c41253cf6ffc651e04f2a3a7cf1255138972ce150e207c0393cbce": "PAUSER",
+    "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10": "PAYOUT",
+    "0xe0d6eef1076057afbcdc5a0534cf7ab9071fa4fdd3750e202da3d49c8913a144": "CASHOUT",
+    "0x4a16419d45be80f6de7609caac23eb8c7bfe6336a71da3cefd43ea62183ad211": "TRANSFERER",
+    "0x15e92345f55818ea6e01143954b5841c1ba74302c2b157a2b4d0f21f9ad40286": "PAYMENT_TOKEN_MANAGER",
+}
+
+# The codes of the Solidity language: docs.soliditylang.org, "Panic via assert and Error via require".
+PANICS = {
+    0x00: "a panic without a named cause",
+    0x01: "an assertion failed",
+    0x11: "an arithmetic overflow",
+    0x12: "a division by zero",
+    0x21: "a value outside its enumeration",
+    0x22: "a badly encoded byte array in storage",
+    0x31: "a pop from an empty array",
+    0x32: "an index outside its array",
+    0x41: "too much memory asked for",
+    0x51: "a call of an unset function pointer",
+}
+
+_LONGEST_REASON = 500
+
+
+def role_name(role: str) -> str:
+    return ROLES.get(role, role)
+
+
+def panic_words(code: int) -> str:
+    return f"the contract stopped at {PANICS.get(code, f'panic code {code:#x}')}"
+
+
+def revert_words(name: str, args: Arguments) -> str:
+    """The sentence for a decoded error; an error without a sentence is shown as the contract spelled it."""
+    words = _WORDS.get(name)
+    return words(args) if words else f"{name}({', '.join(f'{key}={value}' for key, value in args.items())})"
+
+
+def _moment(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"second {seconds}"
+
+
+def _not_payment_date(args: Arguments) -> str:
+    start, asked = _moment(args["paymentDateInit"]), _moment(args["requestedDate"])
+    return f"the payment date has not come: payable from {start}, asked at {asked}"
+
+
+_WORDS: dict[str, Callable[[Arguments], str]] = {
+    "Error": lambda a: a["reason"][:_LONGEST_REASON] or "the contract refused without a reason",
+    "Panic": lambda a: panic_words(a["code"]),
+    "LifeCycleCashFlowIsPaused": lambda a: "the payout contract is paused",
+    "LifeCycleCashFlowIsUnpaused": lambda a: "the payout contract is not paused",
+    "AccountHasNoRole": lambda a: f"the wallet lacks the role {role_name(a['role'])} on the payout contract",
+    "AccountAssignedToRole": lambda a: f"{a['account']} has the role {role_name(a['role'])} already",
+    "AccountNotAssignedToRole": lambda a: f"{a['account']} does not have the role {role_name(a['role'])}",
+    "NotPaymentDate": _not_payment_date,
+    "InvalidPercentage": lambda a: f"the percentage {a['percentage']} is above 10000 (100.00 %)",
+    "NotEnoughBalance": lambda a: f"Contract has insufficient payment token balance for {a['amount']} base units",
+    "InvalidAsset": lambda a: f"{a['asset']} is not the asset of this payout contract",
+    "InvalidPaymentToken": lambda a: f"{a['paymentToken']} cannot be the payment token",
+    "AssociateTokenFailed": lambda a: "the payout contract could not be associated with the payment token",
+    "TransferERC20TokenFailed": lambda a: f"the transfer of {a['amount']} base units to {a['to']} failed",
+    "ERC20InsufficientBalance": lambda a: f"{a['sender']} has {a['balance']} base units and needs {a['needed']}",
+    "ERC20InsufficientAllowance": lambda a: (
+        f"{a['spender']} may move {a['allowance']} base units and needs {a['needed']}"
+    ),
+    "ERC20InvalidReceiver": lambda a: f"{a['receiver']} cannot receive the token",
+    "ERC20InvalidSender": lambda a: f"{a['sender']} cannot send the token",
+}

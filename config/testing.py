@@ -1,4 +1,4 @@
-"""Tests: a PostgreSQL of their own run, nothing from the developer's environment but DATABASE_URL and REDIS_URL."""
+"""Tests: a PostgreSQL and a Redis for each run; of the caller's environment only DATABASE_URL and REDIS_URL count."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,16 @@ from pathlib import Path
 from config import boot
 from config.loading import Sources
 from devnet.services.postgres import Postgres
+from devnet.services.redis import Redis
 
 # One folder for a test run, shared with its worker processes.
 TEST_HOME = Path(os.environ.setdefault("PAYDATE_TEST_RUN", str(boot.home() / "test" / str(os.getpid()))))
 TEST_POSTGRES = Postgres(TEST_HOME, durable=False)
+TEST_REDIS = Redis(TEST_HOME, durable=False)
 
 _environ = {
     "DATABASE_URL": os.environ.get("DATABASE_URL", TEST_POSTGRES.url),
-    # Nothing listens here: a test that needs a broker starts one.
-    "REDIS_URL": os.environ.get("REDIS_URL", "redis://127.0.0.1:1/0"),
+    "REDIS_URL": os.environ.get("REDIS_URL", TEST_REDIS.url),
     "SECRET_KEY": "a key for tests only, long enough and with some variety 0123456789",
     "PAYDATE_INSTANCE_ID": "test",
     "HEDERA_NETWORK": "local",

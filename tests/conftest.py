@@ -1,4 +1,4 @@
-"""The test run's own PostgreSQL: started by the first process, stopped and removed by it."""
+"""PostgreSQL and Redis of this test run: the first process starts them, ends them and removes their files."""
 
 import os
 import shutil
@@ -7,16 +7,20 @@ import pytest
 from django.conf import settings
 
 
-def _owns_services(config: pytest.Config) -> bool:
-    return not hasattr(config, "workerinput") and "DATABASE_URL" not in os.environ
+def _services(config: pytest.Config) -> list[object]:
+    if hasattr(config, "workerinput"):
+        return []
+    given = {"DATABASE_URL": settings.TEST_POSTGRES, "REDIS_URL": settings.TEST_REDIS}
+    return [service for name, service in given.items() if name not in os.environ]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if _owns_services(session.config):
-        settings.TEST_POSTGRES.start()
+    for service in _services(session.config):
+        service.start()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if _owns_services(session.config):
-        settings.TEST_POSTGRES.stop()
+    for service in _services(session.config):
+        service.stop()
+    if not hasattr(session.config, "workerinput"):
         shutil.rmtree(settings.TEST_HOME, ignore_errors=True)

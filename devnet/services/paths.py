@@ -1,4 +1,4 @@
-"""Where a local service keeps its files and its socket."""
+"""Where local services keep their sockets and ports."""
 
 import hashlib
 import os
@@ -6,22 +6,50 @@ import socket
 import tempfile
 from pathlib import Path
 
+LONGEST_FOLDER = 60  # a socket path has room for 107 bytes on Linux and 103 on a Mac
+
 
 def socket_folder(home: Path) -> Path:
-    """A short private folder: a clone's own path may exceed the 107 bytes a socket path can have."""
-    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:10]
-    return Path(tempfile.gettempdir() if len(tempfile.gettempdir()) < 60 else "/tmp") / f"paydate-{digest}"  # noqa: S108
+    """Short and private, since a clone's own path may be longer than a socket path can be."""
+    folder = tempfile.gettempdir()
+    if len(os.fsencode(folder)) > LONGEST_FOLDER:
+        folder = "/tmp"  # noqa: S108 - what is made below is private to its owner
+    return Path(folder) / f"paydate-{hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:10]}"
 
 
 def kept_port(home: Path, name: str) -> int:
-    """A free loopback port, the same one at every later start."""
-    folder = home / "ports"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / name
-    if file.exists():
-        return int(file.read_text())
+    """A loopback port, the same one at every start."""
+    file = home / "ports" / name
+    if not file.exists():
+        _write(file, _free_port())
+    return int(file.read_text())
+
+
+def freshen_port(home: Path, name: str) -> int:
+    """The kept port, or another one if a stranger listens there now. Only for a service that is not running."""
+    port = kept_port(home, name)
+    if not _is_free(port):
+        _write(home / "ports" / name, _free_port())
+    return kept_port(home, name)
+
+
+def _write(file: Path, port: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(str(port))
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    file.write_text(str(port))
     return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

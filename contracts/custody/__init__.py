@@ -1,0 +1,1 @@
+"""Signers: the only code that touches a key."""

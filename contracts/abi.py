@@ -26,7 +26,7 @@ from contracts.reverts import revert_words
 INTERFACES = Path(__file__).parent / "interfaces" / "hedera"
 
 _ARRAY = re.compile(r"^(?P<item>.+)\[(?P<size>\d*)\]$")
-_ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _SELECTOR_BYTES = 4
 _WORD_BYTES = 32
 
@@ -180,7 +180,8 @@ def _names(parameters: Sequence[Parameter]) -> list[str]:
 
 def _unknown_error(data: bytes) -> DecodedError:
     selector = "0x" + data[:_SELECTOR_BYTES].hex()
-    return DecodedError(selector, {"data": "0x" + data.hex()}, f"the contract failed with the unknown error {selector}")
+    text = f"the contract failed with the unknown error {selector}"
+    return DecodedError(selector, {"data": "0x" + data.hex()}, text)
 
 
 def _encode(parameters: Sequence[Parameter], args: Sequence[Any]) -> bytes:
@@ -205,7 +206,9 @@ def _event_args(entry: Entry, topics: Sequence[bytes], data: bytes) -> dict[str,
     indexed = [parameter for parameter in entry.inputs if parameter.is_indexed]
     if len(indexed) != len(topics):
         raise ValueError(f"{entry.name} has {len(indexed)} indexed arguments, the log {len(topics)}")
-    from_topics = iter([_from_topic(parameter, topic) for parameter, topic in zip(indexed, topics, strict=True)])
+    from_topics = iter(
+        [_from_topic(parameter, topic) for parameter, topic in zip(indexed, topics, strict=True)]
+    )
     from_data = iter(_decode([parameter for parameter in entry.inputs if not parameter.is_indexed], data))
     values = [next(from_topics if parameter.is_indexed else from_data) for parameter in entry.inputs]
     return dict(zip(_names(entry.inputs), values, strict=True))
@@ -253,7 +256,7 @@ def _struct_to_wire(parameter: Parameter, value: Any) -> tuple[Any, ...]:
 
 
 def _address_to_wire(value: Any) -> str:
-    if isinstance(value, str) and _ADDRESS.match(value):
+    if isinstance(value, str) and _ADDRESS.fullmatch(value):
         return value.lower()
     raise ValueError(f"an address is 0x and 40 hex digits, not {value!r}")
 
@@ -271,5 +274,7 @@ def _from_wire(parameter: Parameter, value: Any) -> Any:
     if item := parameter.item:
         return tuple(_from_wire(item, element) for element in value)
     if parameter.type == "tuple":
-        return tuple(_from_wire(part, element) for part, element in zip(parameter.components, value, strict=True))
+        return tuple(
+            _from_wire(part, element) for part, element in zip(parameter.components, value, strict=True)
+        )
     return "0x" + value.hex() if isinstance(value, bytes) else value

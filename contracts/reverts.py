@@ -37,7 +37,7 @@ def role_name(role: str) -> str:
 
 
 def panic_words(code: int) -> str:
-    return f"the contract stopped at {PANICS.get(code, f'panic code {code:#x}')}"
+    return f"the contract stopped: {PANICS.get(code, f'panic code {code:#x}')}"
 
 
 def revert_words(name: str, args: Arguments) -> str:
@@ -68,12 +68,16 @@ _WORDS: dict[str, Callable[[Arguments], str]] = {
     "AccountNotAssignedToRole": lambda a: f"{a['account']} does not have the role {role_name(a['role'])}",
     "NotPaymentDate": _not_payment_date,
     "InvalidPercentage": lambda a: f"the percentage {a['percentage']} is above 10000 (100.00 %)",
-    "NotEnoughBalance": lambda a: f"Contract has insufficient payment token balance for {a['amount']} base units",
+    "NotEnoughBalance": lambda a: (
+        f"Contract has insufficient payment token balance for {a['amount']} base units"
+    ),
     "InvalidAsset": lambda a: f"{a['asset']} is not the asset of this payout contract",
     "InvalidPaymentToken": lambda a: f"{a['paymentToken']} cannot be the payment token",
     "AssociateTokenFailed": lambda a: "the payout contract could not be associated with the payment token",
     "TransferERC20TokenFailed": lambda a: f"the transfer of {a['amount']} base units to {a['to']} failed",
-    "ERC20InsufficientBalance": lambda a: f"{a['sender']} has {a['balance']} base units and needs {a['needed']}",
+    "ERC20InsufficientBalance": lambda a: (
+        f"{a['sender']} has {a['balance']} base units and needs {a['needed']}"
+    ),
     "ERC20InsufficientAllowance": lambda a: (
         f"{a['spender']} may move {a['allowance']} base units and needs {a['needed']}"
     ),

@@ -1,0 +1,169 @@
+"""Reads JSON over HTTP from one server, with limits on time, size and where it may lead us."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import stamina
+from django.conf import settings
+
+from contracts.gateways.errors import Throttled, Unavailable
+
+API = "/api/v1"
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+LONGEST_PAUSE_SECONDS = 5.0
+ATTEMPTS = 3
+
+_CONNECT_SECONDS = 3
+_CHUNK_BYTES = 64 * 1024
+_TEMPORARY = (502, 503, 504)
+_TOO_MANY = 429
+
+Parameters = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: Any
+
+    @property
+    def messages(self) -> list[Mapping[str, Any]]:
+        """The mirror node's own words about an error; empty if the answer is somebody else's."""
+        status = self.body.get("_status") if isinstance(self.body, dict) else None
+        found = status.get("messages") if isinstance(status, dict) else None
+        return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+    @property
+    def words(self) -> str:
+        return "; ".join(str(entry.get("message", "")) for entry in self.messages) or f"status {self.status}"
+
+
+class _Pause(Unavailable):
+    """Worth another try of a read; leaves this module only as its parent."""
+
+
+class Web:
+    """One session per thread and process: neither is shared safely by requests."""
+
+    def __init__(self, url: str) -> None:
+        self._root = url.rstrip("/").removesuffix(API)
+        self._sessions = threading.local()
+
+    def get(self, path: str, params: Parameters | None = None) -> Reply:
+        """Tried again a few times when the other side is away; Unavailable when it stays so."""
+        for attempt in stamina.retry_context(
+            on=_pause, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.4
+        ):
+            with attempt:
+                return self._exchange("GET", path, params=params)
+        raise AssertionError("the last attempt either returns or raises")
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Reply:
+        """Sent once."""
+        return self._exchange("POST", path, body=body)
+
+    def next_path(self, link: str) -> str:
+        """A page's link, if it stays on this server."""
+        there, here = urlsplit(link), urlsplit(self._root)
+        is_ours = not there.netloc or (there.scheme, there.netloc) == (here.scheme, here.netloc)
+        path = link.removeprefix(f"{there.scheme}://{there.netloc}") if there.netloc else link
+        if not is_ours or link.startswith("//") or not path.startswith(f"{API}/"):
+            raise Unavailable(f"the next page leads elsewhere: {link[:200]}")
+        return path
+
+    def _session(self) -> requests.Session:
+        """A forked worker must not talk over its parent's connections."""
+        if getattr(self._sessions, "pid", None) != os.getpid():
+            self._sessions.pid, self._sessions.session = os.getpid(), requests.Session()
+        session: requests.Session = self._sessions.session
+        return session
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Parameters | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        seconds = settings.HEDERA_MIRROR_TIMEOUT_SECONDS
+        try:
+            with self._session().request(
+                method,
+                self._root + path,
+                params=params,
+                json=body,
+                timeout=(min(_CONNECT_SECONDS, seconds), seconds),
+                stream=True,
+                allow_redirects=False,
+            ) as response:
+                return _reply(response, time.monotonic() + seconds)
+        except requests.ConnectionError as error:
+            raise _Pause(f"the mirror node cannot be reached: {error}") from error
+        except requests.RequestException as error:
+            raise Unavailable(f"the mirror node did not answer: {error}") from error
+
+
+def _pause(error: Exception) -> bool | float:
+    """How long to wait before the next try: as asked, or growing; no worker sleeps for a long Retry-After."""
+    if not isinstance(error, _Pause | Throttled):
+        return False
+    if error.retry_after is None:
+        return True
+    return error.retry_after if error.retry_after <= LONGEST_PAUSE_SECONDS else False
+
+
+def _reply(response: requests.Response, deadline: float) -> Reply:
+    status = response.status_code
+    if status == _TOO_MANY:
+        raise Throttled(
+            "the mirror node is asked too often", status=status, retry_after=_retry_after(response)
+        )
+    if status in _TEMPORARY:
+        raise _Pause(f"the mirror node answered {status}", status=status, retry_after=_retry_after(response))
+    if status not in (200, 206, 400, 404):
+        raise Unavailable(f"the mirror node answered {status}", status=status)
+    reply = Reply(status, _json(_content(response, deadline), status))
+    if status == 404 and not reply.messages:
+        # A proxy's or a wrong address's 404 must not pass for "does not exist".
+        raise Unavailable("this 404 is not the mirror node's", status=status)
+    return reply
+
+
+def _content(response: requests.Response, deadline: float) -> bytes:
+    content = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise Unavailable(f"the mirror node's answer is longer than {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise Unavailable("the mirror node's answer trickles; given up")
+    return bytes(content)
+
+
+def _json(content: bytes, status: int) -> Any:
+    """Numbers with a fraction become Decimal: no float comes in by this door."""
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unavailable(f"the mirror node's answer is not JSON: {error}", status=status) from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Only the form in seconds; a date would need both clocks to agree."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdecimal() else None

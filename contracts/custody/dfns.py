@@ -43,8 +43,8 @@ STATUSES: Mapping[str, SignatureStatus] = {
     "Rejected": "REJECTED",
     "Failed": "FAILED",
 }
-# The SDK puts ids into paths unescaped, so an id is checked before it is used. The last part is documented with
-# 14 to 16 characters; published examples show 17.
+# The SDK puts ids into paths unescaped, so an id is checked before it is used. The last part is documented
+# with 14 to 16 characters; published examples show 17.
 ID = re.compile(r"(wa|key|sig)-[0-9a-z]{5}-[0-9a-z]{5}-[0-9a-z]{14,20}")
 # ASCII only: the SDK signs escaped text and sends UTF-8, so other characters never match what was signed.
 EXTERNAL_ID = re.compile(r"[0-9A-Za-z._:-]{1,128}")
@@ -118,7 +118,7 @@ class DfnsCustodian:
     ) -> SignatureAnswer:
         """Signs these bytes once per external id. Raises Conflict when DFNS has the id for other content.
 
-        `network` is not passed on: given a chain, DFNS interprets what it signs; without one it signs as it is.
+        `network` is not passed on: given a chain, DFNS interprets what it signs; without, it signs as it is.
         """
         _check_id("key", key_id)
         if not EXTERNAL_ID.fullmatch(external_id):
@@ -156,8 +156,8 @@ def key_signer(config: DfnsConfig) -> KeySigner:
     # Raised out here: the error above may quote what was given, and that may be the key itself.
     raise ImproperlyConfigured(
         f"{PRIVATE_KEY} cannot be read as a private key. Give an unencrypted PEM (PKCS#8, SEC1 or PKCS#1; "
-        "Ed25519, ECDSA or RSA) as text with line breaks, as one line with \\n for each line break, or the path "
-        "of such a file."
+        "Ed25519, ECDSA or RSA) as text with line breaks, as one line with \\n for each line break, or the "
+        "path of such a file."
     )
 
 

@@ -2,11 +2,12 @@
 pragma solidity 0.8.22;
 
 import {HolderPayments} from "./HolderPayments.sol";
+import {PayoutEvents} from "./PayoutEvents.sol";
 import {IPayableAsset, IPaymentToken, ITokenService} from "./PayoutInterfaces.sol";
 
 /// Pays the holders of one asset. A local counterpart of the payout contract in the field (1.1):
 /// same functions, events, errors, roles and rules, the inconvenient ones included.
-contract LifeCycleCashFlow is HolderPayments {
+contract LifeCycleCashFlow is HolderPayments, PayoutEvents {
     struct Rbac {
         bytes32 role;
         address[] members;
@@ -24,63 +25,6 @@ contract LifeCycleCashFlow is HolderPayments {
 
     bool private _isInitialized;
     bool private _isPaused;
-
-    event DistributionExecuted(
-        uint256 distributionID,
-        uint256 pageIndex,
-        uint256 pageLength,
-        address[] failed,
-        address[] succeeded,
-        uint256[] paidAmount
-    );
-    event DistributionByAddressesExecuted(
-        uint256 distributionID, address[] holders, address[] failed, address[] succeeded, uint256[] paidAmount
-    );
-    event CashOutExecuted(
-        uint256 pageIndex, uint256 pageLength, address[] failed, address[] succeeded, uint256[] paidAmount
-    );
-    event CashOutByAddressesExecuted(
-        address[] holders, address[] failed, address[] succeeded, uint256[] paidAmount
-    );
-    event AmountSnapshotExecuted(
-        uint256 snapshotID,
-        uint256 pageIndex,
-        uint256 pageLength,
-        uint256 amount,
-        address[] failed,
-        address[] succeeded,
-        uint256[] paidAmount
-    );
-    event AmountSnapshotByAddressesExecuted(
-        uint256 snapshotID,
-        address[] holders,
-        uint256 amount,
-        address[] failed,
-        address[] succeeded,
-        uint256[] paidAmount
-    );
-    event PercentageSnapshotExecuted(
-        uint256 snapshotID,
-        uint256 pageIndex,
-        uint256 pageLength,
-        uint256 percentage,
-        address[] failed,
-        address[] succeeded,
-        uint256[] paidAmount
-    );
-    event PercentageSnapshotByAddressesExecuted(
-        uint256 snapshotID,
-        address[] holders,
-        uint256 percentage,
-        address[] failed,
-        address[] succeeded,
-        uint256[] paidAmount
-    );
-    event PaymentTokenTransferred(address to, uint256 amount);
-    event PaymentTokenChanged(address paymentToken);
-    event TokenAssociated(address token);
-    event LifeCycleCashFlowPaused(address indexed operator);
-    event LifeCycleCashFlowUnpaused(address indexed operator);
 
     error InvalidInitialization();
     error InvalidAsset(address asset);

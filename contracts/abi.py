@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from eth_abi import decode as decode_abi
-from eth_abi import encode as encode_abi
+from eth_abi.abi import decode as decode_abi
+from eth_abi.abi import encode as encode_abi
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_hash.auto import keccak
 

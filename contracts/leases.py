@@ -1,0 +1,81 @@
+"""Taking and renewing leases. One thread per process renews every lease the process holds, once a second."""
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import Error, connection, models
+from django.db.models import Q
+
+from contracts import clock
+from contracts.models import Leased
+
+log = structlog.get_logger(__name__)
+RENEW_EVERY_SECONDS = 1.0
+Row = TypeVar("Row", bound=Leased)
+
+
+class _Renewer:
+    """Renews what is held in a thread of its own, because the holders are busy waiting for the outside."""
+
+    def __init__(self) -> None:
+        self._held: set[tuple[type[Leased], int, str]] = set()
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    def add(self, key: tuple[type[Leased], int, str]) -> None:
+        with self._lock:
+            self._held.add(key)
+            if self._pid != os.getpid():  # a thread does not survive a fork
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="lease-renewer", daemon=True).start()
+
+    def discard(self, key: tuple[type[Leased], int, str]) -> None:
+        with self._lock:
+            self._held.discard(key)
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(RENEW_EVERY_SECONDS):
+            with self._lock:
+                held = list(self._held)
+            try:
+                for model, pk, owner in held:
+                    _owned(model, pk, owner).update(lease_until=_until())
+            except Error as error:
+                log.warning("lease_renewal_failed", error=str(error))
+                connection.close()
+
+
+_renewer = _Renewer()
+
+
+def _until() -> Any:
+    return clock.now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def _owned(model: type[Leased], pk: int, owner: str) -> models.QuerySet[Any]:
+    return model._default_manager.filter(pk=pk, lease_owner=owner)
+
+
+@contextmanager
+def lease(model: type[Row], pk: int) -> Iterator[Row | None]:
+    """Gives the freshly read row to the one who got the lease, and None to everybody else."""
+    owner = uuid.uuid4().hex
+    free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
+    if not model._default_manager.filter(free, pk=pk).update(lease_owner=owner, lease_until=_until()):
+        yield None
+        return
+    key = (model, pk, owner)
+    _renewer.add(key)
+    try:
+        yield model._default_manager.get(pk=pk)
+    finally:
+        _renewer.discard(key)
+        _owned(model, pk, owner).update(lease_owner="", lease_until=None)

@@ -1,0 +1,42 @@
+import getpass
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from contracts.models import Wallet
+from contracts.services.registering import NewAsset, NotRegistered, add_asset, hedera_network
+
+
+class Command(BaseCommand):
+    help = "Registers an asset token with its payout contract; everything else is read from the chain."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("asset", help="the asset token's address, 0.0.x or 0x...")
+        parser.add_argument("payout_contract", help="its payout contract's address")
+        parser.add_argument("--wallet", required=True, help="the paying account 0.0.x, registered with add_wallet")
+        parser.add_argument("--label", default="")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            asset = add_asset(
+                NewAsset(
+                    asset=options["asset"],
+                    payout_contract=options["payout_contract"],
+                    wallet=_wallet(options["wallet"]),
+                    label=options["label"],
+                    by=f"{getpass.getuser()} (command)",
+                )
+            )
+        except NotRegistered as error:
+            self.stderr.write(str(error))
+            sys.exit(2)
+        self.stdout.write(f"{asset.symbol} {asset.address} pays in {asset.payout_contract.payment_token}")
+
+
+def _wallet(account: str) -> Wallet:
+    wallet = Wallet.objects.filter(account=account, network=hedera_network()).first()
+    if wallet is None:
+        raise NotRegistered(f"no wallet {account} on {hedera_network()}; register it with manage.py add_wallet")
+    return wallet

@@ -1,0 +1,22 @@
+from contracts.models.control import AuditEvent, Hold
+from contracts.models.leases import Leased
+from contracts.models.registry import Asset, Contract, Holding, KeyScheme, Network, Token, Wallet
+from contracts.models.transactions import OPEN, ContractTransaction, CustodyBudget, SignedBody, TransactionStatus
+
+__all__ = [
+    "OPEN",
+    "Asset",
+    "AuditEvent",
+    "Contract",
+    "ContractTransaction",
+    "CustodyBudget",
+    "Hold",
+    "Holding",
+    "KeyScheme",
+    "Leased",
+    "Network",
+    "SignedBody",
+    "Token",
+    "TransactionStatus",
+    "Wallet",
+]

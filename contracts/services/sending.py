@@ -1,0 +1,130 @@
+"""From SIGNED to SUBMITTED: the stored bytes go out once; any doubt about the answer counts as sent."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Sum
+
+from contracts import clock, gates
+from contracts.doorbell import ring
+from contracts.faults import fault_point
+from contracts.gateways import hedera
+from contracts.gateways.errors import GatewayError, OutcomeUnknown, Refused, Unavailable
+from contracts.models import ContractTransaction, SignedBody
+from contracts.services.steps import advance, fail, postpone
+
+log = structlog.get_logger(__name__)
+Status = ContractTransaction.Status
+SignForNode = Callable[[ContractTransaction, str], SignedBody | None]
+
+BROADCAST_MARKED = fault_point("transaction.broadcast_marked", scenario="payout")
+SENT = fault_point("transaction.sent", scenario="payout")
+SUBMITTED = fault_point("transaction.submitted", scenario="payout")
+
+LEAST_VALIDITY_NS = 15 * clock.NANOSECONDS
+MOST_NODES = 3
+FIRST_LOOK = timedelta(seconds=1)
+
+
+def send(row: ContractTransaction, *, sign_for_node: SignForNode) -> None:
+    """The first send of a signed row. A row whose broadcast had begun before is only looked up from here on."""
+    if row.broadcast_started_at is not None:
+        _submitted(row, "a broadcast had begun before; the chain is asked")
+        return
+    body = row.bodies.exclude(signed_bytes=None).order_by("pk").first()
+    if body is not None and _may_start(row, body):
+        BROADCAST_MARKED.reach(row.subject)
+        _try_nodes(row, body, sign_for_node)
+
+
+def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
+    """Asks the gate and marks the start in one transaction; only the one who set the mark may send."""
+    now_ns = clock.now_ns()
+    if row.valid_until_ns - now_ns < LEAST_VALIDITY_NS:
+        margin = timedelta(seconds=settings.EXPIRY_MARGIN_SECONDS)
+        postpone(row, "signed too late to be sent; expires", until=clock.from_ns(row.valid_until_ns) + margin)
+        return False
+    if (row.valid_start_ns or 0) > now_ns:
+        until = clock.from_ns(row.valid_start_ns or 0) + timedelta(seconds=2)
+        postpone(row, "signed ahead of its validity; sent when it begins", until=until)
+        return False
+    with transaction.atomic():
+        if reason := row.wallet.stopped_reason or gates.why_not(row):
+            postpone(row, reason)
+            return False
+        unsent = ContractTransaction.objects.filter(pk=row.pk, status=Status.SIGNED, broadcast_started_at=None)
+        if not unsent.update(broadcast_started_at=clock.from_ns(now_ns)):
+            return False
+        row.broadcast_started_at = clock.from_ns(now_ns)
+        count_send(body)
+    return True
+
+
+def count_send(body: SignedBody) -> None:
+    """Counted before the bytes leave: a crash in between must look like a send that may have arrived."""
+    now = clock.now()
+    SignedBody.objects.filter(pk=body.pk).update(sends=F("sends") + 1, last_sent_at=now)
+    SignedBody.objects.filter(pk=body.pk, first_sent_at=None).update(first_sent_at=now)
+
+
+def _try_nodes(row: ContractTransaction, body: SignedBody, sign_for_node: SignForNode) -> None:
+    """A second node's body is built and signed only after the first node was unreachable or busy."""
+    others = iter([node for node in hedera.nodes() if node != body.node][: MOST_NODES - 1])
+    current: SignedBody | None = body
+    while current is not None:
+        try:
+            hedera.broadcast(bytes(current.signed_bytes or b""), node=current.node)
+            SENT.reach(row.subject)
+            break
+        except Unavailable as error:
+            log.warning("node_unavailable", node=current.node, error=str(error), subject=row.subject)
+            current = _next_body(row, others, sign_for_node)
+        except Refused as error:
+            if _was_only_send(row) and fail(row, error.code or "REFUSED", f"the node refused it: {error}"):
+                return
+            break
+        except OutcomeUnknown as error:
+            log.warning("outcome_unknown", node=current.node, error=str(error), subject=row.subject)
+            break
+    _submitted(row, "the stored bytes went to a node, or may have")
+
+
+def _next_body(row: ContractTransaction, others: Iterator[str], sign_for_node: SignForNode) -> SignedBody | None:
+    node = next(others, None)
+    body = sign_for_node(row, node) if node else None
+    if body is not None:
+        count_send(body)
+    return body
+
+
+def _was_only_send(row: ContractTransaction) -> bool:
+    total: int | None = row.bodies.aggregate(total=Sum("sends"))["total"]
+    return total == 1
+
+
+def _submitted(row: ContractTransaction, reason: str) -> None:
+    now = clock.now()
+    if advance(row, Status.SUBMITTED, reason=reason, submitted_at=now, next_attempt_at=now + FIRST_LOOK):
+        ring("contracts.resolve_transaction", row.pk, after=FIRST_LOOK.total_seconds())
+        SUBMITTED.reach(row.subject)
+
+
+def send_again(row: ContractTransaction) -> None:
+    """The same bytes to the same node, while they are valid. Whatever it answers, the chain is asked next."""
+    body = row.bodies.exclude(signed_bytes=None).order_by("sends", "pk").first()
+    if body is None or (body.last_sent_at and clock.now() - body.last_sent_at < _resend_pause()):
+        return
+    count_send(body)
+    try:
+        hedera.broadcast(bytes(body.signed_bytes or b""), node=body.node)
+    except GatewayError as error:
+        log.info("sent_again", subject=row.subject, node=body.node, answer=str(error))
+    else:
+        log.info("sent_again", subject=row.subject, node=body.node, answer="accepted")
+
+
+def _resend_pause() -> timedelta:
+    return timedelta(seconds=settings.RESEND_SECONDS)

@@ -1,0 +1,310 @@
+"""From PLANNED to SIGNED: fix the identity, store the body, have custody sign exactly these bytes.
+
+Each step leaves its trace in the database before the next begins, so a signer that dies anywhere is followed
+by one that goes on with the same identity, the same bytes and the same externalId.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from contracts import abi, clock, gates
+from contracts.custody.base import SignatureAnswer, custodian, verify
+from contracts.doorbell import ring
+from contracts.faults import fault_point
+from contracts.gateways import hedera
+from contracts.gateways.errors import Conflict, GatewayError, Refused, Throttled
+from contracts.leases import lease
+from contracts.models import ContractTransaction, SignedBody, Wallet
+from contracts.services import budget
+from contracts.services.sending import send
+from contracts.services.steps import advance, fail, postpone
+from contracts.services.wallets import WalletMismatch, ensure_verified, stop_wallet
+
+log = structlog.get_logger(__name__)
+Status = ContractTransaction.Status
+
+IDENTIFIED = fault_point("transaction.identified", scenario="payout")
+BODY_STORED = fault_point("transaction.body_stored", scenario="payout")
+CUSTODY_ANSWERED = fault_point("transaction.custody_answered", scenario="payout")
+CUSTODY_WAITING = fault_point("transaction.custody_waiting", scenario="approval")
+SIGNED = fault_point("transaction.signed", scenario="payout")
+
+VALID_START_LEAD_NS = 8 * clock.NANOSECONDS
+BODY_MAX_AGE = timedelta(seconds=30)
+POLL_CUSTODY = timedelta(seconds=2)
+
+
+def sign_transaction(row_id: int) -> None:
+    """One visit of the signer: from wherever the row stands to SUBMITTED, or to a reason why not."""
+    with lease(ContractTransaction, row_id) as row:
+        if row is None or not row.is_open:
+            return
+        if row.status == Status.PLANNED:
+            _sign_planned(row)
+        if row.status == Status.SIGNED:
+            send(row, sign_for_node=sign_body_for)
+
+
+def _sign_planned(row: ContractTransaction) -> None:
+    if reason := wallet_why_not(row):
+        postpone(row, reason)
+    elif row.custody_waiting_since is not None:
+        _collect(row)
+    elif _has_custody_slot(row) and _fix_identity(row):
+        IDENTIFIED.reach(row.subject)
+        node = _first_node(row)
+        sign_body_for(row, node)
+
+
+def wallet_why_not(row: ContractTransaction) -> str | None:
+    """Why nothing of this wallet may go to custody now."""
+    wallet = row.wallet
+    if wallet.stopped_reason:
+        return f"the wallet is stopped: {wallet.stopped_reason}"
+    try:
+        ensure_verified(wallet)
+    except WalletMismatch as error:
+        stop_wallet(wallet, str(error))
+        return f"the wallet is stopped: {error}"
+    except GatewayError as error:
+        return f"custody does not tell us about the wallet: {error}"
+    return _pending_elsewhere(row)
+
+
+def _pending_elsewhere(row: ContractTransaction) -> str | None:
+    waiting = ContractTransaction.objects.filter(
+        wallet=row.wallet, status=Status.PLANNED, custody_waiting_since__isnull=False
+    )
+    other = waiting.exclude(pk=row.pk).first()
+    return f"custody still waits for the approval of {other}" if other else None
+
+
+def _has_custody_slot(row: ContractTransaction) -> bool:
+    name = row.wallet.custodian
+    wait = budget.take(name, requests=custodian(name).requests_per_signature)
+    if wait:
+        postpone(row, "the custody budget of this minute is used up", until=wait)
+    return wait is None
+
+
+def _fix_identity(row: ContractTransaction) -> bool:
+    """Fixes transaction id and validity once and for ever; True when the row has them afterwards."""
+    if row.valid_start_ns is not None:
+        return _is_young(row)
+    now_ns = clock.now_ns()
+    start = now_ns - VALID_START_LEAD_NS + settings.CUSTODY_APPROVAL_LEAD * clock.NANOSECONDS
+    with transaction.atomic():
+        if reason := gates.why_not(row):
+            postpone(row, reason)
+            return False
+        return _store_identity(row, start, clock.from_ns(now_ns))
+
+
+def _store_identity(row: ContractTransaction, start: int, now: datetime) -> bool:
+    columns = {
+        "valid_start_ns": start,
+        "valid_seconds": settings.TRANSACTION_VALID_SECONDS,
+        "transaction_id": hedera.transaction_id_text(row.wallet.account, start),
+        "identified_at": now,
+    }
+    unfixed = ContractTransaction.objects.filter(pk=row.pk, status=Status.PLANNED, valid_start_ns=None)
+    try:
+        with transaction.atomic():
+            fixed = unfixed.update(**columns)
+    except IntegrityError:  # two rows of one payer in the same nanosecond: the next visit takes another
+        return False
+    for name, value in columns.items() if fixed else ():
+        setattr(row, name, value)
+    return bool(fixed)
+
+
+def _is_young(row: ContractTransaction) -> bool:
+    """Custody never sees a body older than 30 s: what it signs later may meet a chain that moved on."""
+    if row.identified_at and clock.now() - row.identified_at <= BODY_MAX_AGE:
+        return True
+    postpone(row, "too old to be signed; a new attempt follows its expiry", until=_after_expiry(row))
+    return False
+
+
+def _after_expiry(row: ContractTransaction) -> datetime:
+    margin = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
+    return clock.from_ns(row.valid_until_ns + margin)
+
+
+def _first_node(row: ContractTransaction) -> str:
+    if body := row.bodies.order_by("pk").first():
+        return body.node
+    nodes = hedera.nodes()
+    return nodes[row.pk % len(nodes)]
+
+
+def sign_body_for(row: ContractTransaction, node: str) -> SignedBody | None:
+    """Stores the body for ``node``, has it signed and stored; None when it has to wait or was refused."""
+    body = _stored_body(row, node)
+    if body.signed_bytes is not None:
+        return body
+    BODY_STORED.reach(row.subject)
+    answer = _ask(row, body)
+    if answer is None:
+        return None
+    CUSTODY_ANSWERED.reach(row.subject)
+    return body if _take_answer(row, body, answer) else None
+
+
+def _stored_body(row: ContractTransaction, node: str) -> SignedBody:
+    """The loser of the unique constraint drops its own body and takes the stored one."""
+    if stored := row.bodies.filter(node=node).first():
+        return stored
+    raw = _build(row, node)
+    digest = hashlib.sha256(raw).hexdigest()
+    body, _ = SignedBody.objects.get_or_create(
+        transaction=row,
+        node=node,
+        defaults={"body": raw, "body_hash": digest, "external_id": f"pd1-{settings.PAYDATE_INSTANCE_ID}-{digest[:48]}"},
+    )
+    return body
+
+
+def _build(row: ContractTransaction, node: str) -> bytes:
+    if row.valid_start_ns is None or row.valid_seconds is None:
+        raise ValueError(f"{row} has no identity yet")
+    spec = hedera.CallSpec(
+        payer=row.wallet.account,
+        contract=row.target,
+        call_data=abi.interface(*row.interface.split("/")).encode(row.function, row.arguments),
+        gas=row.gas_limit,
+        max_fee_tinybars=row.max_fee_tinybars,
+        memo=row.memo,
+        valid_start_ns=row.valid_start_ns,
+        valid_seconds=row.valid_seconds,
+    )
+    return hedera.build_call(spec, node=node)
+
+
+def _ask(row: ContractTransaction, body: SignedBody) -> SignatureAnswer | None:
+    """One request to custody. Any doubt is harmless here: the same bytes and externalId are asked again."""
+    wallet = row.wallet
+    try:
+        return custodian(wallet.custodian).sign(
+            key_id=wallet.custody_key_id,
+            scheme=wallet.key_scheme,
+            body=bytes(body.body),
+            external_id=body.external_id,
+            network=wallet.network,
+        )
+    except Conflict as error:
+        return _adopt_duplicate(row, body, error)
+    except Throttled as error:
+        until = budget.pause(wallet.custodian, error.retry_after)
+        postpone(row, "custody says that we ask too often", until=until)
+    except Refused as error:
+        _refused(row, f"custody refused to sign: {error}")
+    except GatewayError as error:
+        postpone(row, f"custody does not answer: {error}")
+    return None
+
+
+def _adopt_duplicate(row: ContractTransaction, body: SignedBody, error: Conflict) -> SignatureAnswer | None:
+    wallet = row.wallet
+    answer = None
+    if error.duplicate_id:
+        try:
+            answer = custodian(wallet.custodian).fetch(key_id=wallet.custody_key_id, reference=error.duplicate_id)
+        except GatewayError as problem:
+            postpone(row, f"custody holds a duplicate and does not show it: {problem}")
+            return None
+    if answer and answer.is_for(wallet.key_scheme, bytes(body.body)):
+        return answer
+    stop_wallet(wallet, f"custody knows {body.external_id} with another content")
+    return None
+
+
+def _take_answer(row: ContractTransaction, body: SignedBody, answer: SignatureAnswer) -> bool:
+    if answer.status == "PENDING":
+        if row.status == Status.PLANNED:  # an approval for a second node's body is not worth waiting for
+            _wait_for_approval(row, body, answer)
+        return False
+    if answer.status != "SIGNED" or answer.signature is None:
+        _refused(row, f"custody answered {answer.status}: {answer.reason or 'no reason given'}")
+        return False
+    return _store_signature(row, body, answer)
+
+
+def _wait_for_approval(row: ContractTransaction, body: SignedBody, answer: SignatureAnswer) -> None:
+    SignedBody.objects.filter(pk=body.pk).update(custody_reference=answer.reference)
+    now = clock.now()
+    with transaction.atomic():
+        first = ContractTransaction.objects.filter(
+            pk=row.pk, status=row.status, custody_waiting_since=None
+        ).update(custody_waiting_since=now, waiting_reason="custody waits for approval", next_attempt_at=now + POLL_CUSTODY)
+        if first:
+            row.custody_waiting_since = now
+            gates.tell(row, "WAITING")
+    if first:
+        log.warning("custody_waiting", transaction_id=row.transaction_id, subject=row.subject)
+        CUSTODY_WAITING.reach(row.subject)
+
+
+def _collect(row: ContractTransaction) -> None:
+    """Polls a pending approval by its reference; the signature itself is never asked for a second time."""
+    body = row.bodies.exclude(custody_reference="").order_by("pk").last()
+    if body is None or clock.now_ns() > row.valid_until_ns:
+        postpone(row, "the approval did not come in time; expires", until=_after_expiry(row))
+        return
+    try:
+        answer = custodian(row.wallet.custodian).fetch(
+            key_id=row.wallet.custody_key_id, reference=body.custody_reference
+        )
+    except GatewayError as error:
+        postpone(row, f"custody does not answer: {error}", until=clock.now() + POLL_CUSTODY)
+        return
+    if answer.status == "PENDING":
+        postpone(row, "custody waits for approval", until=clock.now() + POLL_CUSTODY)
+        return
+    CUSTODY_ANSWERED.reach(row.subject)
+    _take_answer(row, body, answer)
+
+
+def _store_signature(row: ContractTransaction, body: SignedBody, answer: SignatureAnswer) -> bool:
+    wallet, raw = row.wallet, bytes(body.body)
+    public_key = bytes.fromhex(wallet.public_key)
+    if not verify(wallet.key_scheme, public_key, raw, answer.signature or b""):
+        stop_wallet(wallet, "custody returned a signature that does not fit the wallet's public key")
+        return False
+    signed = hedera.assemble(raw, scheme=wallet.key_scheme, public_key=public_key, signature=answer.signature or b"")
+    columns = {
+        "signed_bytes": signed.raw,
+        "hash": signed.hash.hex(),
+        "signed_at": clock.now(),
+        "custody_reference": answer.reference,
+    }
+    with transaction.atomic():
+        if not SignedBody.objects.filter(pk=body.pk, signed_bytes=None).update(**columns):
+            body.refresh_from_db()
+            return body.signed_bytes is not None
+        if row.status == Status.PLANNED and not advance(
+            row, Status.SIGNED, signed_at=columns["signed_at"], next_attempt_at=clock.now()
+        ):
+            return False
+    for name, value in columns.items():
+        setattr(body, name, value)
+    SIGNED.reach(row.subject)
+    return True
+
+
+def _refused(row: ContractTransaction, text: str) -> None:
+    """Custody said no. A row that was never sent fails; its owner decides who must act before a new attempt."""
+    if row.status == Status.PLANNED:
+        fail(row, "CUSTODY_REFUSED", text)
+    else:  # a body for a second node was refused; the first may have been accepted
+        postpone(row, text)
+
+
+def wake_signer(wallet: Wallet) -> None:
+    """Rings for what waits on a wallet that was stopped or whose approval is through."""
+    for pk in ContractTransaction.objects.filter(wallet=wallet, status=Status.PLANNED).values_list("pk", flat=True):
+        ring("contracts.sign_transaction", pk)

@@ -1,0 +1,203 @@
+"""What is to be paid out: one distribution of one asset, and the pages its plan is read by."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from contracts import clock
+from contracts.fields import UnitsField
+from contracts.ids import new_uid
+from contracts.models import Asset, Hold, Leased
+from contracts.transitions import Transitions
+
+
+class DistributionStatus(models.TextChoices):
+    DRAFT = "DRAFT"
+    PENDING = "PENDING"
+    PLANNING = "PLANNING"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    PROCESSING = "PROCESSING"
+    HELD = "HELD"
+    COMPLETED = "COMPLETED"
+    PARTIALLY_COMPLETED = "PARTIALLY_COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+ACTIVE = (DistributionStatus.PLANNING, DistributionStatus.AWAITING_APPROVAL, DistributionStatus.PROCESSING)
+
+
+class DistributionQuerySet(models.QuerySet["Distribution"]):
+    def due(self, now: datetime) -> "DistributionQuerySet":
+        """Being planned, in nobody's hands, and not told to wait longer."""
+        return self.filter(status=DistributionStatus.PLANNING, next_attempt_at__lte=now).filter(
+            Q(lease_until=None) | Q(lease_until__lt=now)
+        )
+
+    def covered_by(self, hold: Hold) -> "DistributionQuerySet":
+        """The distributions that a hold of its scope stops."""
+        if hold.scope == Hold.Scope.DISTRIBUTION:
+            return self.filter(uid=hold.object_uid)
+        if hold.scope == Hold.Scope.ASSET:
+            return self.filter(asset__uid=hold.object_uid)
+        if hold.scope == Hold.Scope.CONTRACT:
+            return self.filter(
+                Q(asset__payout_contract__uid=hold.object_uid) | Q(asset__backing_contract__uid=hold.object_uid)
+            )
+        return self
+
+
+class Distribution(Leased):
+    """One payout to the holders of an asset. Its snapshot, once fixed, is the only one it ever has."""
+
+    class Kind(models.TextChoices):
+        PAYOUT = "PAYOUT"
+        CORPORATE_ACTION = "CORPORATE_ACTION"
+        BOND_CASH_OUT = "BOND_CASH_OUT"
+
+    class Execution(models.TextChoices):
+        IMMEDIATE = "IMMEDIATE"
+        SCHEDULED = "SCHEDULED"
+        RECURRING = "RECURRING"
+        AUTOMATED = "AUTOMATED"
+
+    class AmountType(models.TextChoices):
+        FIXED = "FIXED"
+        PERCENTAGE = "PERCENTAGE"
+
+    Status = DistributionStatus
+    TRANSITIONS = Transitions(
+        ("DRAFT", "PENDING", "complete"),
+        ("DRAFT", "CANCELLED", "cancelled before its start"),
+        ("PENDING", "CANCELLED", "cancelled before its start"),
+        ("PENDING", "PLANNING", "started"),
+        ("PLANNING", "AWAITING_APPROVAL", "the plan waits for a second person"),
+        ("PLANNING", "PROCESSING", "the plan is closed and the money reserved"),
+        ("PLANNING", "FAILED", "it cannot be planned"),
+        ("PLANNING", "CANCELLED", "cancelled before anything was sent"),
+        ("AWAITING_APPROVAL", "PROCESSING", "approved"),
+        ("AWAITING_APPROVAL", "CANCELLED", "cancelled before anything was sent"),
+        ("PENDING", "HELD", "held"),
+        ("PLANNING", "HELD", "held"),
+        ("AWAITING_APPROVAL", "HELD", "held"),
+        ("PROCESSING", "HELD", "held"),
+        ("HELD", "PENDING", "the last hold was lifted"),
+        ("HELD", "PLANNING", "the last hold was lifted"),
+        ("HELD", "AWAITING_APPROVAL", "the last hold was lifted"),
+        ("HELD", "PROCESSING", "the last hold was lifted"),
+        ("HELD", "CANCELLED", "cancelled before anything was sent"),
+        ("PROCESSING", "COMPLETED", "every line is settled"),
+        ("PROCESSING", "PARTIALLY_COMPLETED", "some lines failed"),
+        ("PROCESSING", "FAILED", "no line could be paid"),
+        ("HELD", "COMPLETED", "every line was settled while it was held"),
+        ("HELD", "PARTIALLY_COMPLETED", "what was under way ended while it was held"),
+        ("HELD", "FAILED", "what was under way ended while it was held"),
+        ("PARTIALLY_COMPLETED", "PROCESSING", "a retry was created"),
+        ("FAILED", "PROCESSING", "a retry was created"),
+    )
+    LOG_FIELDS = ("uid",)
+
+    uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="distributions")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.PAYOUT)
+    execution = models.CharField(max_length=10, choices=Execution.choices, default=Execution.IMMEDIATE)
+    amount_type = models.CharField(max_length=10, choices=AmountType.choices)
+    amount_units = UnitsField(null=True, blank=True, help_text="FIXED: the pool in base units of the payment token.")
+    percentage_bp = models.PositiveIntegerField(null=True, blank=True, help_text="PERCENTAGE: hundredths of a percent.")
+    concept = models.CharField(max_length=140, blank=True, help_text="What this is paid for.")
+    record_at = models.DateTimeField(null=True, blank=True)
+    execute_at = models.DateTimeField(null=True, blank=True)
+    zone = models.CharField(max_length=64, default="UTC")
+    corporate_action_id = models.CharField(max_length=78, null=True, blank=True)  # noqa: DJ001 - null is "none"
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(default=clock.now)
+    started_by = models.CharField(max_length=150, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+
+    snapshot_id = UnitsField(null=True, blank=True)
+    snapshot_consensus_at = models.CharField(max_length=24, blank=True)
+    supply_units = UnitsField(null=True, blank=True)
+    holder_count = models.PositiveIntegerField(null=True, blank=True)
+    pool_units = UnitsField(null=True, blank=True, help_text="The frozen pool, in base units.")
+    pool_block = models.BigIntegerField(null=True, blank=True, help_text="The block whose balance froze the pool.")
+    dust_units = UnitsField(null=True, blank=True, help_text="Pool minus the sum of the lines.")
+    plan_hash = models.CharField(max_length=64, blank=True)
+    plan_closed_at = models.DateTimeField(null=True, blank=True)
+    executed_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the first payment.")
+    completed_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the last payment.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    status = models.CharField(max_length=20, choices=DistributionStatus.choices, default=DistributionStatus.PENDING)
+    status_reason = models.TextField(blank=True)
+    status_before_hold = models.CharField(max_length=20, choices=DistributionStatus.choices, blank=True)
+    paid_units = UnitsField(default=0)
+    paid_count = models.PositiveIntegerField(default=0)
+    failed_count = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=clock.now)
+
+    objects = DistributionQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["asset", "snapshot_id"], name="distribution_once_per_snapshot"),
+            models.UniqueConstraint(
+                fields=["asset", "kind", "corporate_action_id"], name="distribution_once_per_corporate_action"
+            ),
+            models.CheckConstraint(
+                condition=(Q(amount_type="FIXED", amount_units__gt=0, percentage_bp=None))
+                | Q(amount_type="PERCENTAGE", amount_units=None, percentage_bp__gt=0, percentage_bp__lte=10_000),
+                name="distribution_amount_fits_its_type",
+            ),
+            models.CheckConstraint(
+                condition=Q(dust_units=None) | Q(dust_units__gte=0), name="distribution_dust_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="HELD") | ~Q(status_before_hold=""), name="distribution_held_remembers_status"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["next_attempt_at"], condition=Q(status="PLANNING"), name="distribution_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} {self.uid}"
+
+    @property
+    def snapshot_subject(self) -> str:
+        return f"snapshot:{self.uid}"
+
+    @property
+    def hold_scopes(self) -> list[tuple[str, str]]:
+        """The objects whose holds stop this distribution, as (scope, uid)."""
+        contracts = [self.asset.payout_contract, self.asset.backing_contract]
+        return [
+            (Hold.Scope.ASSET, self.asset.uid),
+            (Hold.Scope.DISTRIBUTION, self.uid),
+            *((Hold.Scope.CONTRACT, contract.uid) for contract in contracts if contract),
+        ]
+
+
+class PlanPage(Leased):
+    """One page of the snapshot's holder list; its lines and its done flag are written in one commit."""
+
+    distribution = models.ForeignKey(Distribution, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    size = models.PositiveIntegerField()
+    holder_count = models.PositiveIntegerField(null=True)
+    balance_units = UnitsField(null=True)
+    done_at = models.DateTimeField(null=True)
+    next_attempt_at = models.DateTimeField(default=clock.now)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["distribution", "number"], name="plan_page_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["distribution", "number"], condition=Q(done_at=None), name="plan_page_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"page {self.number} of {self.distribution_id}"

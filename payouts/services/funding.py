@@ -1,0 +1,84 @@
+"""Freezing the pool and reserving the money for it, in one transaction."""
+
+from collections.abc import Callable
+
+from django.db import transaction
+
+from contracts import clock
+from contracts.faults import fault_point
+from contracts.models import ContractTransaction, Hold
+from contracts.services.holds import lift_own
+from payouts.amounts import format_units, percentage_of
+from payouts.models import Distribution
+from payouts.services.holding import hold_distribution
+from payouts.services.waiting import wait
+from reserves.services.reserving import BalanceAt, InsufficientReserve, read_balance, reserve
+
+POOL_FROZEN = fault_point("distribution.pool_frozen", scenario="payout")
+
+
+def ensure_pool(distribution: Distribution) -> bool:
+    """True when the pool is frozen and reserved. Short of money the distribution waits, or is HELD.
+
+    While calls of this contract are under way, money they paid may be missing from the balance and still be
+    counted on; only with nothing in flight is a shortfall real.
+    """
+    if distribution.pool_units is not None:
+        return True
+    in_flight = ContractTransaction.objects.open().filter(contract=distribution.asset.payout_contract).exists()
+    balance = read_balance(distribution.asset.payout_contract)
+    if balance.as_of_ns < clock.consensus_ns(distribution.snapshot_consensus_at):
+        wait(distribution, "the mirror node has not passed the snapshot yet")
+        return False
+    try:
+        _freeze(distribution, balance)
+    except InsufficientReserve as error:
+        reason = shortfall_words(distribution, error)
+        if in_flight:
+            wait(distribution, f"{reason}; calls of this contract are still under way")
+        else:
+            hold_distribution(distribution, cause=Hold.Cause.RESERVE, reason=reason)
+        return False
+    POOL_FROZEN.reach(distribution.uid)
+    return True
+
+
+def _freeze(distribution: Distribution, balance: BalanceAt) -> None:
+    contract = distribution.asset.payout_contract
+    with transaction.atomic():
+        reservation = reserve(
+            contract=contract, distribution_uid=distribution.uid, pool_of=_pool_of(distribution), balance=balance
+        )
+        columns = {"pool_units": reservation.units, "pool_block": balance.block}
+        Distribution.objects.filter(pk=distribution.pk, pool_units=None).update(**columns)
+        distribution.refresh_from_db()
+        lift_own(
+            scope=Hold.Scope.DISTRIBUTION,
+            object_uid=distribution.uid,
+            cause=Hold.Cause.RESERVE,
+            reason="the money is there and reserved",
+        )
+
+
+def _pool_of(distribution: Distribution) -> Callable[[int], int]:
+    """FIXED asks for its amount; PERCENTAGE becomes an amount here, once, from the unreserved balance."""
+    if distribution.percentage_bp is not None:
+        hundredths = distribution.percentage_bp
+        return lambda available: percentage_of(available, hundredths)
+    amount = distribution.amount_units or 0
+    return lambda available: amount
+
+
+def shortfall_words(distribution: Distribution, error: InsufficientReserve) -> str:
+    token = distribution.asset.payout_contract.payment_token
+    if distribution.percentage_bp is not None:
+        return f"nothing to share: the contract's free balance is 0 {token.symbol}; top it up"
+
+    def shown(units: int) -> str:
+        return format_units(units, decimals=token.decimals, symbol=token.symbol)
+
+    free = max(0, error.available_units)
+    return (
+        f"needs {shown(error.needed_units)}, free are {shown(free)}, "
+        f"missing {shown(error.shortfall_units)}; top up {distribution.asset.payout_contract.address}"
+    )

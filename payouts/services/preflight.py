@@ -1,0 +1,95 @@
+"""What must be true before a distribution starts. Each answer is a sentence with the fix, or None."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+
+from contracts import abi
+from contracts.gateways.errors import Reverted
+from contracts.gateways.mirror import mirror
+from contracts.models import Asset, Contract
+from contracts.services.planning import TINYBARS_PER_HBAR
+from payouts.services import chain
+
+PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10"
+
+
+def why_not(asset: Asset) -> str | None:
+    """The first thing that stands in the way of paying this asset's holders. Raises GatewayError."""
+    contract = asset.payout_contract
+    if reason := why_not_stored(asset):
+        return reason
+    checks: tuple[Callable[[], str | None], ...] = (
+        lambda: _paused(contract, asset),
+        lambda: _role(contract),
+        lambda: _snapshot_allowed(asset),
+        lambda: _payment_token(contract),
+        lambda: _fee_balance(contract),
+    )
+    return next((reason for check in checks if (reason := check())), None)
+
+
+def why_not_stored(asset: Asset) -> str | None:
+    """The checks that need no network."""
+    contract = asset.payout_contract
+    if asset.network != f"hedera-{settings.HEDERA_NETWORK}":
+        return f"the asset is on {asset.network}, HEDERA_NETWORK is {settings.HEDERA_NETWORK}; start the other one"
+    if contract.wallet.network != asset.network:
+        return f"the wallet {contract.wallet} is on another network than the asset; give the contract a wallet on it"
+    if contract.wallet.stopped_reason:
+        return f"the wallet is stopped: {contract.wallet.stopped_reason}"
+    for one in (contract, asset.backing_contract):
+        if one and one.status == Contract.Status.BLOCKED:
+            return f"the contract {one.label} is BLOCKED; top up its reserve or accept the deficit"
+    return None
+
+
+def _paused(contract: Contract, asset: Asset) -> str | None:
+    if chain.ask_contract(contract, "isPaused"):
+        return f"the payout contract {contract.address} is paused; unpause it"
+    if chain.is_asset_paused(asset):
+        return f"the asset token {asset.address} is paused; unpause it"
+    return None
+
+
+def _role(contract: Contract) -> str | None:
+    if chain.ask_contract(contract, "hasRole", PAYOUT_ROLE, contract.wallet.evm_address):
+        return None
+    return f"the wallet {contract.wallet.account} lacks the role PAYOUT on {contract.address}; grant it"
+
+
+def _snapshot_allowed(asset: Asset) -> str | None:
+    """A dry run: the chain executes takeSnapshot for us and throws the result away."""
+    interface = chain.asset_interface(asset)
+    sender = asset.payout_contract.wallet.evm_address
+    try:
+        mirror().call(asset.evm_address, interface.encode("takeSnapshot", []), sender=sender)
+    except Reverted as error:
+        words = _words(interface, error.data)
+        return f"the asset token would refuse the snapshot: {words}; grant the wallet the snapshot role"
+    return None
+
+
+def _words(interface: abi.Interface, data: bytes) -> str:
+    error = interface.decode_error(data)
+    return error.text if error else "no reason given"
+
+
+def _payment_token(contract: Contract) -> str | None:
+    on_chain = chain.ask_contract(contract, "getPaymentToken")
+    if on_chain == contract.payment_token.evm_address:
+        return None
+    return f"the contract pays in {on_chain}, not in {contract.payment_token}; register the contract again"
+
+
+def _fee_balance(contract: Contract) -> str | None:
+    account = mirror().account(contract.wallet.account)
+    if account is None:
+        return f"the account {contract.wallet.account} does not exist on {contract.network}; check the network"
+    needed = settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR
+    if account.balance_tinybars >= needed:
+        return None
+    return (
+        f"the account {contract.wallet.account} has {account.balance_tinybars / TINYBARS_PER_HBAR:.2f} HBAR, "
+        f"one call may cost {settings.HEDERA_MAX_FEE_HBAR}; send it HBAR for fees"
+    )

@@ -1,0 +1,88 @@
+"""One distribution in numbers and words, for the command, the admin and the demo."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+
+from contracts.models import ContractTransaction, Hold
+from payouts.models import Batch, Distribution, Payment
+from payouts.services import chain
+
+ACTIVE_TRANSACTIONS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counts of lines and batches by status, and base units expected and paid."""
+
+    lines: dict[str, int]
+    batches: dict[str, int]
+    transactions: dict[str, int]
+    expected_units: int
+    paid_units: int
+
+    @property
+    def total(self) -> int:
+        return sum(self.lines.values())
+
+
+def progress_of(distribution: Distribution) -> Progress:
+    lines = distribution.payments.values("status").annotate(count=Count("id"))
+    batches = distribution.batches.values("status").annotate(count=Count("id"))
+    calls = transactions_of(distribution).order_by().values("status").annotate(count=Count("id"))
+    sums = distribution.payments.aggregate(expected=Sum("expected_units"), paid=Sum("paid_units"))
+    return Progress(
+        lines={row["status"]: row["count"] for row in lines},
+        batches={row["status"]: row["count"] for row in batches},
+        transactions={row["status"]: row["count"] for row in calls},
+        expected_units=int(sums["expected"] or 0),
+        paid_units=int(sums["paid"] or 0),
+    )
+
+
+def transactions_of(distribution: Distribution) -> "Any":
+    """All attempts of the snapshot and of every batch, oldest first."""
+    uids = Batch.objects.filter(distribution=distribution).values_list("uid", flat=True)
+    subjects = [distribution.snapshot_subject, *(f"batch:{uid}" for uid in uids)]
+    return ContractTransaction.objects.filter(subject__in=subjects).order_by("pk")
+
+
+def why_waiting(distribution: Distribution) -> list[str]:
+    """Every reason, in words, why the distribution or a part of it does not go on."""
+    reasons = [f"{hold.cause}: {hold.reason}" for hold in Hold.objects.covering(distribution.hold_scopes)]
+    if distribution.status_reason and distribution.status != Distribution.Status.HELD:
+        reasons.append(distribution.status_reason)
+    waiting = distribution.batches.open().exclude(waiting_reason="").values("waiting_reason")
+    for row in waiting.annotate(count=Count("id")).order_by("-count")[:ACTIVE_TRANSACTIONS_SHOWN]:
+        reasons.append(f"{row['count']} batches: {row['waiting_reason']}")
+    calls = transactions_of(distribution).open().exclude(waiting_reason="")
+    for call in calls[:ACTIVE_TRANSACTIONS_SHOWN]:
+        reasons.append(f"{call}: {call.waiting_reason}")
+    return reasons
+
+
+def failures_of(distribution: Distribution) -> list[tuple[str, int]]:
+    """Why holders were not paid, with how many, most first."""
+    failed = distribution.payments.filter(Q(status=Payment.Status.FAILED))
+    rows = failed.values("failure_reason").annotate(count=Count("id")).order_by("-count", "failure_reason")
+    return [(row["failure_reason"], row["count"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """What the contract's own events say about a distribution, beside what we have stored."""
+
+    paid_count: int
+    paid_units: int
+    differing: tuple[str, ...]
+
+
+def compare_with_chain(distribution: Distribution) -> ChainView:
+    """Reads all result events of the snapshot and compares them line by line. Raises a GatewayError."""
+    paid = chain.paid_by_events(distribution) if distribution.snapshot_id is not None else {}
+    stored = distribution.payments.filter(status=Payment.Status.PAID).values_list("holder", "paid_units")
+    ours = {holder: int(units) for holder, units in stored}
+    theirs = {holder: one.units for holder, one in paid.items()}
+    differing = sorted(holder for holder in ours.keys() | theirs.keys() if ours.get(holder) != theirs.get(holder))
+    return ChainView(len(theirs), sum(theirs.values()), tuple(differing))

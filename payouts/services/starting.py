@@ -1,0 +1,43 @@
+"""The claim: of all who want to start a distribution, one does."""
+
+from django.db import transaction
+
+from contracts import clock
+from contracts.doorbell import ring
+from contracts.faults import fault_point
+from contracts.transitions import move
+from payouts.models import Distribution
+from payouts.services.holding import align
+
+Status = Distribution.Status
+CLAIMED = fault_point("distribution.claimed", scenario="payout")
+
+
+class AlreadyStarted(Exception):
+    """Somebody else started it; says by whom and when."""
+
+
+class NotStartable(Exception):
+    """Its status does not allow a start; says what would."""
+
+
+def execute_distribution(distribution: Distribution, *, by: str) -> None:
+    """PENDING to PLANNING by compare-and-set. Raises AlreadyStarted or NotStartable."""
+    with transaction.atomic():
+        if distribution.status != Status.PENDING or not move(
+            distribution, Status.PLANNING, by=by, started_by=by, started_at=clock.now(), next_attempt_at=clock.now()
+        ):
+            distribution.refresh_from_db()
+            raise _why_not(distribution)
+        align(distribution)
+        ring("payouts.advance_distribution", distribution.pk)
+    CLAIMED.reach(distribution.uid)
+
+
+def _why_not(distribution: Distribution) -> Exception:
+    if distribution.started_at:
+        return AlreadyStarted(
+            f"{distribution.uid} was started by {distribution.started_by} at "
+            f"{distribution.started_at:%Y-%m-%d %H:%M:%S} UTC and is {distribution.status}"
+        )
+    return NotStartable(f"{distribution.uid} is {distribution.status}; only a PENDING distribution can be started")

@@ -1,0 +1,98 @@
+"""Finding every distribution, page and batch again whose ring was lost, and what can go on by itself."""
+
+from datetime import timedelta
+
+import structlog
+from django.db import transaction
+
+from contracts import clock
+from contracts.doorbell import ring
+from contracts.gateways.errors import GatewayError
+from contracts.leases import lease
+from contracts.models import Hold
+from contracts.services.holds import PAYDATE, lift_own
+from contracts.services.sweeping import single_flight
+from payouts.models import Batch, Distribution
+from payouts.services.finishing import finish_distribution, refresh_totals
+from payouts.services.funding import ensure_pool
+from payouts.services.holding import align
+from payouts.services.preflight import why_not
+from payouts.services.snapshots import why_not_snapshot
+
+log = structlog.get_logger(__name__)
+Status = Distribution.Status
+
+SWEEP_LOCK = 0x5041_5944_0003
+MOST_RINGS = 500
+RING_AGAIN = timedelta(seconds=5)
+RECHECK = timedelta(seconds=3)
+
+
+def sweep() -> None:
+    with transaction.atomic():
+        if not single_flight(SWEEP_LOCK):
+            return
+        _ring_due()
+    for distribution in Distribution.objects.filter(status__in=(Status.PROCESSING, Status.HELD)):
+        align(distribution)
+        if distribution.plan_hash and not finish_distribution(distribution):
+            refresh_totals(distribution)
+
+
+def _ring_due() -> None:
+    now = clock.now()
+    for pk in Distribution.objects.due(now).values_list("pk", flat=True)[:MOST_RINGS]:
+        ring("payouts.advance_distribution", pk)
+    batches = list(Batch.objects.due(now).order_by("next_attempt_at").values_list("pk", flat=True)[:MOST_RINGS])
+    Batch.objects.filter(pk__in=batches).update(next_attempt_at=now + RING_AGAIN)
+    for pk in batches:
+        ring("payouts.pay_batch", pk)
+    own = Hold.objects.open().filter(placed_by=PAYDATE, cause__in=(Hold.Cause.RESERVE, Hold.Cause.PREFLIGHT))
+    held = Distribution.objects.filter(status=Status.HELD, uid__in=own.values("object_uid"), next_attempt_at__lte=now)
+    for pk in held.values_list("pk", flat=True)[:MOST_RINGS]:
+        ring("payouts.recheck_distribution", pk)
+
+
+def wake_distribution(pk: int) -> None:
+    """After the last hold was lifted: go on planning, and ring for every batch that waited."""
+    distribution = Distribution.objects.get(pk=pk)
+    if distribution.status == Status.PLANNING:
+        ring("payouts.advance_distribution", pk)
+    for batch in distribution.batches.open().values_list("pk", flat=True):
+        ring("payouts.pay_batch", batch)
+
+
+def recheck_distribution(pk: int) -> None:
+    """Asks the chain whether the cause of our own hold is gone, before lifting it, so that nothing flaps."""
+    with lease(Distribution, pk) as distribution:
+        if distribution is None or distribution.status != Status.HELD:
+            return
+        Distribution.objects.filter(pk=pk).update(next_attempt_at=clock.now() + RECHECK)
+        own = Hold.objects.open().filter(object_uid=distribution.uid, placed_by=PAYDATE)
+        causes = set(own.values_list("cause", flat=True))
+        try:
+            _recheck(distribution, causes)
+        except GatewayError as error:
+            log.info("recheck_failed", distribution=distribution.uid, error=str(error))
+
+
+def _recheck(distribution: Distribution, causes: set[str]) -> None:
+    if Hold.Cause.RESERVE in causes:
+        ensure_pool(distribution)  # lifts the hold itself, in the transaction that reserves the money
+    if Hold.Cause.PREFLIGHT in causes and _is_mended(distribution):
+        lift_own(
+            scope=Hold.Scope.DISTRIBUTION,
+            object_uid=distribution.uid,
+            cause=Hold.Cause.PREFLIGHT,
+            reason="pre-flight finds nothing in the way any more",
+        )
+
+
+def _is_mended(distribution: Distribution) -> bool:
+    if distribution.snapshot_id is None:
+        return why_not_snapshot(distribution) is None
+    if distribution.holder_count is not None and not distribution.plan_hash:
+        return False  # the holder list contradicted itself: a person has to look
+    return why_not(distribution.asset) is None
+
+

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class PaydateConfig(AppConfig):
@@ -7,3 +8,7 @@ class PaydateConfig(AppConfig):
 
     def ready(self) -> None:
         import config.celery  # noqa: F401 - makes it the app that tasks are rung through
+
+
+class PaydateAdminConfig(AdminConfig):
+    default_site = "config.admin_site.PaydateAdminSite"

@@ -8,9 +8,10 @@ import threading
 import time
 from pathlib import Path
 
+from devnet.records import NS
+
 DIRECTORY_VARIABLE = "PAYDATE_DEVNET_DIR"
 DEFAULT_DIRECTORY = ".local/devnet"
-NS = 1_000_000_000
 
 
 def default_directory() -> Path:

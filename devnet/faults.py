@@ -51,7 +51,9 @@ class Fault:
         return (self.name, self.match, *(str(self.params.get(name, "")) for name in _DISCRIMINATORS))
 
     def concerns(self, subject: str, where: Mapping[str, Any]) -> bool:
-        meant = all(str(self.params[name]) == str(value) for name, value in where.items() if name in self.params)
+        meant = all(
+            str(self.params[name]) == str(value) for name, value in where.items() if name in self.params
+        )
         return meant and self.match in subject
 
 

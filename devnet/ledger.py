@@ -1,4 +1,4 @@
-"""What happened on the local Hedera: frozen records, blocks and entities, and the questions a mirror asks of them.
+"""What happened on the local Hedera, and the questions a mirror asks about it.
 
 The chain thread appends; everybody else reads. All times are integer nanoseconds.
 """
@@ -11,121 +11,39 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from devnet.clock import NS
 from devnet.faults import FaultBoard
+from devnet.records import (
+    NS,
+    Account,
+    Block,
+    CallOutcome,
+    Contract,
+    LogEntry,
+    Record,
+    Token,
+    TokenRelation,
+    evm_hex,
+    long_zero,
+    timestamp,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    address: str
-    topics: tuple[str, ...]
-    data: bytes
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallOutcome:
-    to: str
-    from_: str
-    gas_limit: int
-    gas_used: int
-    parameters: bytes
-    output: bytes
-    error_message: str | None
-    logs: tuple[LogEntry, ...]
-    created_contracts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    consensus_ns: int
-    transaction_id: str
-    payer: str
-    node: str
-    name: str
-    result: str
-    hash: bytes
-    memo: bytes
-    valid_start_ns: int
-    valid_seconds: int
-    max_fee: int
-    charged_fee: int
-    entity_id: str | None = None
-    nonce: int = 0
-    transfers: tuple[tuple[str, int], ...] = ()
-    token_transfers: tuple[tuple[str, str, int], ...] = ()
-    call: CallOutcome | None = None
-    block_number: int = 0
-    index_in_block: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A record file. Blocks touch: `from_ns` is one past the `to_ns` before, so an idle chain still shows its time."""
-
-    number: int
-    from_ns: int
-    to_ns: int
-    hash: bytes
-    previous_hash: bytes
-    count: int
-    gas_used: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A hollow account (made from an alias, never used) has no key."""
-
-    account: str
-    evm_address: str
-    key_type: str | None
-    key_hex: str
-    created_ns: int
-    memo: str = ""
-    deleted: bool = False
-
-    @property
-    def number(self) -> int:
-        return int(self.account.rsplit(".", 1)[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Contract:
-    contract_id: str
-    evm_address: str
-    name: str
-    created_ns: int
-    runtime_code: bytes = b""
-    memo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A contract that is also listed as a token. `kind` is PAYMENT or ASSET."""
-
-    token_id: str
-    evm_address: str
-    name: str
-    symbol: str
-    decimals: int
-    kind: str
-    treasury: str
-    created_ns: int
-    hts_like: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRelation:
-    """freeze_status is FROZEN or UNFROZEN, kyc_status GRANTED or REVOKED, as the mirror names them."""
-
-    token_id: str
-    account: str
-    balance_units: int
-    decimals: int
-    freeze_status: str
-    kyc_status: str
-    created_ns: int
+__all__ = [
+    "NS",
+    "Account",
+    "Block",
+    "CallOutcome",
+    "Contract",
+    "Ledger",
+    "LogEntry",
+    "LogPlace",
+    "Record",
+    "Token",
+    "TokenRelation",
+    "Views",
+    "evm_hex",
+    "long_zero",
+    "timestamp",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +57,9 @@ class LogPlace:
 class Views(Protocol):
     """Read-only calls on past states (devnet/evm.py)."""
 
-    def call_at(self, height: int, to: str, data: bytes, sender: str | None, reader: str) -> tuple[bool, bytes]: ...
+    def call_at(
+        self, height: int, to: str, data: bytes, sender: str | None, reader: str
+    ) -> tuple[bool, bytes]: ...
 
     def relations(self, height: int, account: Account, tokens: Sequence[Token]) -> list[TokenRelation]: ...
 
@@ -294,7 +214,11 @@ class Ledger:
         """Blocks whose `to_ns` lies in [since, until], ascending."""
         with self._lock:
             low = bisect.bisect_left(self._blocks, since, key=_block_end)
-            high = len(self._blocks) if until is None else bisect.bisect_right(self._blocks, until, key=_block_end)
+            high = (
+                len(self._blocks)
+                if until is None
+                else bisect.bisect_right(self._blocks, until, key=_block_end)
+            )
             return self._blocks[low:high]
 
     def block(self, number: int) -> Block | None:
@@ -306,7 +230,11 @@ class Ledger:
 
     def newest_block(self, until: int | None = None) -> Block | None:
         with self._lock:
-            end = len(self._blocks) if until is None else bisect.bisect_right(self._blocks, until, key=_block_end)
+            end = (
+                len(self._blocks)
+                if until is None
+                else bisect.bisect_right(self._blocks, until, key=_block_end)
+            )
             return self._blocks[end - 1] if end else None
 
     def block_of(self, record: Record) -> Block | None:
@@ -337,16 +265,20 @@ class Ledger:
         with self._lock:
             return list(self._tokens.values())
 
-    def set_hts_like(self, token_id: str, hts_like: bool) -> Token:
+    def with_hts_like(self, token_id: str, hts_like: bool) -> Token:
+        """The token as it would be; the chain writes it."""
         with self._lock:
-            self._tokens[token_id] = replace(self._tokens[token_id], hts_like=hts_like)
-            return self._tokens[token_id]
+            return replace(self._tokens[token_id], hts_like=hts_like)
 
     def balance(self, account: str, at_ns: int | None = None) -> int:
         """Tinybars after everything up to `at_ns` (default: the newest state)."""
         with self._lock:
             history = self._balances.get(account, [])
-            end = len(history) if at_ns is None else bisect.bisect_right(history, at_ns, key=lambda entry: entry[0])
+            end = (
+                len(history)
+                if at_ns is None
+                else bisect.bisect_right(history, at_ns, key=lambda entry: entry[0])
+            )
             return history[end - 1][1] if end else 0
 
     def account_tokens(self, id_or_evm: str, *, replica: int = 0) -> list[TokenRelation]:
@@ -355,7 +287,9 @@ class Ledger:
         if holder is None or self.views is None:
             return []
         height = self.height(replica)
-        return self.views.relations(height, holder, [token for token in self.tokens() if token.kind == "PAYMENT"])
+        return self.views.relations(
+            height, holder, [token for token in self.tokens() if token.kind == "PAYMENT"]
+        )
 
     def static_call(
         self, to: str, data: bytes, sender: str | None = None, block: int | None = None, replica: int = 0
@@ -376,7 +310,9 @@ class Ledger:
         contract = self.contract(id_or_evm)
         if contract is None:
             return None
-        return Account(contract.contract_id, contract.evm_address, None, "", contract.created_ns, contract.memo)
+        return Account(
+            contract.contract_id, contract.evm_address, None, "", contract.created_ns, contract.memo
+        )
 
     def _key(self, id_or_evm: str, by_evm: Mapping[str, str]) -> str:
         if "." in id_or_evm:
@@ -385,20 +321,6 @@ class Ledger:
         if address.startswith("0x" + "0" * 24) and address not in by_evm:
             return f"0.0.{int(address, 16)}"
         return by_evm.get(address, "")
-
-
-def evm_hex(text: str) -> str:
-    """Lower-case 0x form."""
-    text = text.lower()
-    return text if text.startswith("0x") else "0x" + text
-
-
-def long_zero(entity_id: str) -> str:
-    return f"0x{int(entity_id.rsplit('.', 1)[1]):040x}"
-
-
-def timestamp(ns: int) -> str:
-    return f"{ns // NS}.{ns % NS:09d}"
 
 
 def _place_time(place: LogPlace) -> int:

@@ -149,6 +149,18 @@ def test_two_distributions_are_paid_side_by_side() -> None:
     assert world.received() == [3 * UNIT]
 
 
+def test_a_distribution_and_a_snapshot_of_the_same_number_do_not_hinder_each_other() -> None:
+    world = equity([1_00])
+    dividend = world.set_dividend(amount=10)
+    world.chain.advance(201)
+    distribute(world, dividend)
+    snapshot = world.snapshot()  # the record date's own snapshot is the one before
+    by_number = ("executeAmountSnapshot", world.asset.address, dividend, 0, 1, 5)
+    assert (dividend, snapshot) == (1, 2)
+    assert world.payout.send(*by_number).output[2] == (5,)
+    assert world.received() == [UNIT + 5]
+
+
 def test_a_cancelled_dividend_is_marked_and_yet_paid() -> None:
     world = equity([1_00])
     dividend = world.set_dividend(amount=10)

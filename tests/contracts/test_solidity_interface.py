@@ -148,3 +148,9 @@ def test_an_artifact_belongs_to_the_sources_beside_it(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_contract_fits_the_size_limit_of_a_chain(name: str) -> None:
     assert len(bytes.fromhex(artifact(name)["deployedBytecode"][2:])) <= 24_576
+
+
+def test_the_compiler_is_locked_without_naming_a_registry() -> None:
+    lock = json.loads((ROOT / "sources" / "solidity" / "package-lock.json").read_text())
+    assert lock["packages"]["node_modules/solc"]["version"] == "0.8.22"
+    assert not any("resolved" in package for package in lock["packages"].values())

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from contracts.clock import consensus_text as to_text
 from contracts.gateways.errors import Refused, Reverted, Unavailable
 from contracts.gateways.records import (
     Account,
@@ -26,7 +27,6 @@ from contracts.gateways.records import (
     TransactionRecord,
     from_hex,
     to_ns,
-    to_text,
 )
 from contracts.gateways.web import API, Parameters, Reply, Web
 
@@ -54,6 +54,7 @@ MAX_TOPICS = 20
 TOPIC_WINDOW_NS = (7 * 86_400 - 1) * 1_000_000_000
 
 _EVM = re.compile(r"0x[0-9a-fA-F]{40}")
+_SEGMENT = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _REVERTED = "CONTRACT_REVERT_EXECUTED"
 
 
@@ -73,11 +74,11 @@ class Mirror:
 
     def transaction(self, transaction_id: str) -> tuple[TransactionRecord, ...]:
         """All records of an id (children and duplicates too), empty when the mirror node does not know it."""
-        reply = self._get(f"{API}/transactions/{transaction_id}")
+        reply = self._get(f"{API}/transactions/{_segment(transaction_id)}")
         return () if reply is None else _many(TransactionRecord.read, reply, "transactions")
 
     def contract_result(self, transaction_id: str) -> ContractResult | None:
-        reply = self._get(f"{API}/contracts/results/{transaction_id}")
+        reply = self._get(f"{API}/contracts/results/{_segment(transaction_id)}")
         if reply is None:
             return None
         is_final = reply.status == 200
@@ -159,7 +160,7 @@ class Mirror:
 
         A search by topic needs `until`.
         """
-        path = f"/contracts/{contract}/results/logs"
+        path = f"/contracts/{_segment(contract)}/results/logs"
         for lower, upper in _windows(since, until, has_topics=bool(topics0)):
             params = [("limit", str(PAGE)), ("order", "asc"), ("timestamp", f"gte:{lower}")]
             params += [("timestamp", f"lte:{upper}")] if upper else []
@@ -168,18 +169,18 @@ class Mirror:
 
     def account(self, id_or_evm: str) -> Account | None:
         # The limit is for the transactions that come with an account, wanted or not.
-        return self._one(Account.read, f"/accounts/{id_or_evm}", [("limit", "1")])
+        return self._one(Account.read, f"/accounts/{_segment(id_or_evm)}", [("limit", "1")])
 
     def contract(self, id_or_evm: str) -> ContractInfo | None:
-        return self._one(ContractInfo.read, f"/contracts/{id_or_evm}")
+        return self._one(ContractInfo.read, f"/contracts/{_segment(id_or_evm)}")
 
     def token(self, token_id: str) -> TokenInfo | None:
         """None for tokens that are plain contracts: the mirror node lists only those of the token service."""
-        return self._one(TokenInfo.read, f"/tokens/{token_id}")
+        return self._one(TokenInfo.read, f"/tokens/{_segment(token_id)}")
 
     def account_token(self, account: str, token_id: str) -> TokenRelation | None:
         """None when the account is not associated with the token."""
-        reply = self._get(f"{API}/accounts/{account}/tokens", [("token.id", token_id)])
+        reply = self._get(f"{API}/accounts/{_segment(account)}/tokens", [("token.id", token_id)])
         relations = () if reply is None else _many(TokenRelation.read, reply, "tokens")
         return next((relation for relation in relations if relation.token_id == token_id), None)
 
@@ -252,6 +253,13 @@ def _windows(since: str, until: str | None, *, has_topics: bool) -> Iterator[tup
     while start <= end:
         yield to_text(start), to_text(min(start + step, end))
         start += step + 1
+
+
+def _segment(text: str) -> str:
+    """One segment of a path and nothing that could make it another question."""
+    if not _SEGMENT.fullmatch(text):
+        raise ValueError(f"not an id or address: {text!r}")
+    return text
 
 
 def _evm(address: str) -> str:

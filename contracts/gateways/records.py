@@ -250,7 +250,7 @@ class NodeAddress:
 
     @classmethod
     def read(cls, answer: Answer) -> NodeAddress:
-        first = next(iter(answer["service_endpoints"]), {})
+        first: Answer = next(iter(answer["service_endpoints"]), {})
         return cls(
             account=_text(answer["node_account_id"]),
             host=first.get("ip_address_v4") or first.get("domain_name") or "",

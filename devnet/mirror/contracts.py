@@ -142,8 +142,8 @@ def _check_block_parameters(query: Query) -> None:
     problems = []
     if query.all("transaction.index") and not named:
         problems.append(
-            "Invalid parameter usage: transaction.index - transaction.index requires block.number or block.hash "
-            "filter to be specified"
+            "Invalid parameter usage: transaction.index - transaction.index requires block.number or "
+            "block.hash filter to be specified"
         )
     if len(named) == 2:
         problems.append("Invalid parameter usage: block.hash - cannot combine block.number and block.hash")

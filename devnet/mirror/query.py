@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from devnet.mirror.errors import Refusal
+from devnet.mirror.names import TRANSACTION_TYPES
 from devnet.mirror.text import TIMESTAMP, block_hash, is_entity_id, to_ns
 
 DEFAULT_LIMIT = 25
@@ -14,7 +15,6 @@ _OPERATORS = ("eq", "ne", "gt", "gte", "lt", "lte")
 _MAX_LONG = 2**63 - 1
 _TOPIC = re.compile(r"(0x)?[0-9A-Fa-f]{1,64}")
 _PUBLIC_KEY = re.compile(r"(0x)?([0-9A-Fa-f]{64}|[0-9A-Fa-f]{66}|[0-9A-Fa-f]{88})")
-_TRANSACTION_TYPE = re.compile(r"[A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ _CHECKS: Mapping[str, Callable[[str, str], bool]] = {
     "transaction.hash": lambda operator, value: operator == "eq" and block_hash(value) is not None,
     "transaction.index": lambda operator, value: operator == "eq" and _is_long(value),
     "transactions": _is_flag,
-    "transactiontype": lambda _, value: bool(_TRANSACTION_TYPE.fullmatch(value)),
+    "transactiontype": lambda _, value: value.upper() in TRANSACTION_TYPES,
     "type": lambda _, value: value.lower() in ("credit", "debit"),
 } | {
     f"topic{place}": lambda operator, value: operator == "eq" and bool(_TOPIC.fullmatch(value))
@@ -81,8 +81,8 @@ _CHECKS: Mapping[str, Callable[[str, str], bool]] = {
 class Query:
     """The parameters of one request, checked against what the address accepts; raises Refusal.
 
-    `parameters` keeps their order of appearance with repeated ones grouped, which is how the server writes them
-    back into `links.next`.
+    `parameters` keeps their order of appearance with repeated ones grouped, which is how the server writes
+    them back into `links.next`.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]], accepted: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""The ledger behind `mirror_samples.json`: one contract, one payer, 100 calls of 10 logs each, four calls a block."""
+"""The ledger behind `mirror_samples.json`: one contract, one payer, 100 calls of 10 logs, 4 a block."""
 
 import hashlib
 

@@ -38,7 +38,7 @@ def test_answers_as_the_official_server(url: str, sample: dict[str, Any]) -> Non
 
 
 def shortened(ours: Any, theirs: Any) -> Any:
-    """Our answer with each list cut where the sample's list was cut; "... 25 in all" counts the whole list."""
+    """Our answer with lists cut where the sample's lists were cut; "... 25 in all" counts the whole list."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return {key: shortened(value, theirs.get(key)) for key, value in ours.items()}
     if isinstance(ours, list) and isinstance(theirs, list):
@@ -52,7 +52,7 @@ def shortened(ours: Any, theirs: Any) -> Any:
 
 
 def with_our_figures(theirs: Any) -> Any:
-    """The recorded data had two unrelated hashes per call, and gas consumed apart from gas charged; we have one each."""
+    """The recorded calls had two unrelated hashes, and gas consumed apart from charged; ours one each."""
     if isinstance(theirs, list):
         return [with_our_figures(row) for row in theirs]
     if not isinstance(theirs, dict):

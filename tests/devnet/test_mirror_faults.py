@@ -1,0 +1,183 @@
+"""Replicas that lag, and every trouble a public mirror has shown."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from devnet.faults import FaultBoard
+from devnet.ledger import Ledger
+from devnet.mirror.server import REPLICA_HEADER
+from tests.devnet.mirror_client import LOGS, RESULT, MirrorUnderTest
+from tests.devnet.mirror_ledger import CALLS, CALLS_PER_BLOCK, block, contract_call, sample_ledger
+
+NEWEST_BLOCK = "/api/v1/blocks?limit=1"
+
+
+@pytest.fixture
+def mirror() -> Iterator[MirrorUnderTest]:
+    faults = FaultBoard()
+    under_test = MirrorUnderTest(sample_ledger(faults), faults)
+    under_test.server.start()
+    yield under_test
+    under_test.server.stop()
+
+
+def close_next_block(ledger: Ledger) -> None:
+    """Block 26 with one call, imported by a replica only after its lag."""
+    ledger.add_record(contract_call(CALLS))
+    ledger.add_block(block(CALLS // CALLS_PER_BLOCK + 1), closed_at=time.monotonic())
+
+
+def newest_by_replica(mirror: MirrorUnderTest, requests_made: int = 40) -> dict[str, set[int]]:
+    seen: dict[str, set[int]] = {}
+    for _ in range(requests_made):
+        answer = mirror.get(NEWEST_BLOCK)
+        seen.setdefault(answer.headers[REPLICA_HEADER], set()).add(answer.json()["blocks"][0]["number"])
+    return seen
+
+
+def test_two_replicas_of_different_lag_answer_under_one_address(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.lag_seconds", {"replica": 1, "seconds": 60})
+    close_next_block(mirror.ledger)
+
+    assert newest_by_replica(mirror) == {"0": {26}, "1": {25}}
+
+
+def test_a_lagging_replica_shows_nothing_of_what_it_has_not_imported(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.lag_seconds", {"seconds": 60})
+    close_next_block(mirror.ledger)
+    identity = contract_call(CALLS).transaction_id
+
+    assert mirror.get(f"/api/v1/transactions/{identity}").status_code == 404
+    assert mirror.get(f"/api/v1/contracts/results/{identity}").status_code == 404
+    assert mirror.body(f"{LOGS}?timestamp=gt:1795166802.500000007")["logs"] == []
+    assert mirror.body("/api/v1/transactions?limit=1")["transactions"][0]["transaction_id"] != identity
+
+
+def test_a_record_is_hidden_until_its_block_is_closed(mirror: MirrorUnderTest) -> None:
+    mirror.ledger.add_record(contract_call(CALLS))
+    path = f"/api/v1/transactions/{contract_call(CALLS).transaction_id}"
+    before = mirror.get(path).status_code
+
+    mirror.ledger.add_block(block(CALLS // CALLS_PER_BLOCK + 1))
+
+    assert (before, mirror.get(path).status_code) == (404, 200)
+
+
+def test_the_choice_of_replicas_repeats_with_the_seed() -> None:
+    def choices() -> list[str]:
+        faults = FaultBoard()
+        mirror = MirrorUnderTest(sample_ledger(faults), faults)
+        mirror.server.start()
+        try:
+            return [mirror.get(NEWEST_BLOCK).headers[REPLICA_HEADER] for _ in range(12)]
+        finally:
+            mirror.server.stop()
+
+    first = choices()
+
+    assert first == choices()
+    assert set(first) == {"0", "1"}
+
+
+def test_errors_name_when_to_come_back(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.error_rate", {"status": 429, "retry_after": 3}, count=1)
+
+    refused = mirror.get(NEWEST_BLOCK)
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3")
+    assert refused.json() == {"_status": {"messages": [{"message": "Too Many Requests"}]}}
+    assert mirror.get(NEWEST_BLOCK).status_code == 200
+
+
+def test_latency_delays_the_answer(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.latency_ms", {"ms": 80}, count=1)
+    start = time.monotonic()
+
+    mirror.get(NEWEST_BLOCK)
+
+    assert time.monotonic() - start >= 0.08
+
+
+def test_a_dropped_reply_is_a_closed_connection(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.drop_reply", count=1)
+
+    with pytest.raises(requests.ConnectionError):
+        mirror.get(NEWEST_BLOCK)
+    assert mirror.get(NEWEST_BLOCK).status_code == 200
+
+
+def test_a_partial_result_is_206_and_tells_nothing_of_the_inside(mirror: MirrorUnderTest) -> None:
+    whole = mirror.body(RESULT)
+    mirror.faults.set("mirror.partial", count=1)
+
+    answer = mirror.get(RESULT)
+
+    assert answer.status_code == 206
+    assert answer.json().keys() == whole.keys()
+    assert (answer.json()["logs"], answer.json()["gas_used"], answer.json()["call_result"]) == (
+        [],
+        None,
+        "0x",
+    )
+    assert mirror.body(RESULT) == whole
+
+
+def test_a_ghost_log_appears_and_is_gone_at_the_next_look(mirror: MirrorUnderTest) -> None:
+    path = f"{LOGS}?timestamp=gte:1795166802.500000007&order=asc"
+    before = mirror.body(path)["logs"]
+    mirror.faults.set("mirror.ghost", count=1)
+
+    ghost = mirror.body(path)["logs"][len(before) :]
+
+    assert [log["timestamp"] for log in ghost] == ["1795166802.500000008"]
+    assert mirror.get(f"/api/v1/contracts/results/{ghost[0]['transaction_hash']}").status_code == 404
+    assert mirror.body(path)["logs"] == before
+
+
+def test_logs_may_come_late_though_newer_ones_are_there(mirror: MirrorUnderTest) -> None:
+    mirror.ledger.add_record(contract_call(CALLS, memo=b"pd1:demo:batch:7"))
+    mirror.ledger.add_block(block(CALLS // CALLS_PER_BLOCK + 1))
+    path = f"{LOGS}?timestamp=gte:1795166802.500000007&order=asc"
+    mirror.faults.set("mirror.ghost", {"mode": "missing", "memo": "batch:7"})
+    late = mirror.body(path)["logs"]
+
+    mirror.faults.clear("mirror.ghost")
+
+    assert (len(late), len(mirror.body(path)["logs"])) == (10, 20)
+
+
+def test_a_mirror_that_is_down_refuses_connections_and_comes_back_at_its_address(
+    mirror: MirrorUnderTest,
+) -> None:
+    mirror.faults.set("mirror.down")
+
+    with pytest.raises(requests.ConnectionError):
+        mirror.get(NEWEST_BLOCK)
+    mirror.faults.clear("mirror.down")
+    assert mirror.get(NEWEST_BLOCK).status_code == 200
+
+
+def test_a_mirror_started_while_down_knows_its_address() -> None:
+    faults = FaultBoard()
+    faults.set("mirror.down")
+    mirror = MirrorUnderTest(sample_ledger(faults), faults)
+    mirror.server.start()
+    try:
+        address = mirror.server.url
+        faults.clear()
+        assert mirror.server.url == address
+        assert mirror.get(NEWEST_BLOCK).status_code == 200
+    finally:
+        mirror.server.stop()
+
+
+def test_a_stopped_mirror_stays_stopped_when_a_fault_is_cleared(mirror: MirrorUnderTest) -> None:
+    mirror.server.stop()
+
+    mirror.faults.clear()
+
+    with pytest.raises(requests.ConnectionError):
+        mirror.get(NEWEST_BLOCK)

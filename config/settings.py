@@ -74,6 +74,7 @@ HEDERA_MIRROR_URL: str = mirror_url(ENVIRONMENT)
 # Dotted paths; development moves the clock and arms faults through them.
 CLOCK_OFFSET: str | None = None
 FAULT_HOOK: str | None = None
+IS_PRODUCTION = True
 
 # --- Django ---------------------------------------------------------------------------------------
 SECRET_KEY = ENVIRONMENT.SECRET_KEY.get_secret_value()

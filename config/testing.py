@@ -12,6 +12,7 @@ from devnet.services.redis import Redis
 TEST_HOME = Path(os.environ.setdefault("PAYDATE_TEST_RUN", str(boot.home() / "test" / str(os.getpid()))))
 TEST_POSTGRES = Postgres(TEST_HOME, durable=False)
 TEST_REDIS = Redis(TEST_HOME, durable=False)
+os.environ.setdefault("PAYDATE_DEVNET_DIR", str(TEST_HOME / "devnet"))
 
 _environ = {
     "DATABASE_URL": os.environ.get("DATABASE_URL", TEST_POSTGRES.url),
@@ -33,5 +34,8 @@ from config.settings import INSTALLED_APPS, STORAGES  # noqa: E402
 
 INSTALLED_APPS = [*INSTALLED_APPS, "devnet"]
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+IS_PRODUCTION = False
+CLOCK_OFFSET = "devnet.clock.offset_ns"
+SECURE_SSL_REDIRECT = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

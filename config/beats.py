@@ -1,0 +1,93 @@
+"""What beat rings, in one table, and how the table reaches django-celery-beat's rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
+
+from config.cron import At, Every, parse_cron
+from config.models import BeatOrigin
+
+HEARTBEAT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`schedule` as in the settings: five or six cron fields. A ring not taken within `expires` seconds is dropped."""
+
+    name: str
+    task: str
+    schedule: str
+    queue: str = "default"
+    expires: int = 60
+
+
+def every(seconds: int) -> str:
+    """Intervals above 59 seconds have no cron spelling, so this one is ours."""
+    return f"every {seconds} seconds"
+
+
+def table() -> list[Entry]:
+    sweep = every(settings.SWEEP_SECONDS)
+    beat = every(HEARTBEAT_SECONDS)
+    return [
+        Entry("contracts: sweep", "contracts.sweep", sweep, expires=10),
+        Entry("payouts: sweep", "payouts.sweep", sweep, expires=10),
+        Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
+        Entry("heartbeat of the workers", "config.heartbeat", beat, expires=HEARTBEAT_SECONDS),
+        Entry(
+            "heartbeat of the signers", "config.heartbeat", beat, queue="signing", expires=HEARTBEAT_SECONDS
+        ),
+    ]
+
+
+@transaction.atomic
+def sync_beat(entries: Iterable[Entry]) -> None:
+    """Create, correct and remove our rows.
+
+    A schedule the table changed wins; one it did not change is left as an operator set it, and so is the switch
+    that enables a row. Task, queue and expiry always follow the table. Rows that are not ours are not touched.
+    """
+    entries = list(entries)
+    origins = dict(BeatOrigin.objects.select_for_update().values_list("name", "schedule"))
+    for entry in entries:
+        _sync(entry, origins.get(entry.name))
+    gone = origins.keys() - {entry.name for entry in entries}
+    PeriodicTask.objects.filter(name__in=gone).delete()
+    BeatOrigin.objects.filter(name__in=gone).delete()
+    PeriodicTasks.update_changed()
+
+
+def _sync(entry: Entry, origin: str | None) -> None:
+    row = PeriodicTask.objects.filter(name=entry.name).first()
+    if row is None:
+        row, origin = PeriodicTask(name=entry.name), None
+    if origin != entry.schedule:
+        _set_schedule(row, entry.schedule)
+        BeatOrigin.objects.update_or_create(name=entry.name, defaults={"schedule": entry.schedule})
+    row.task, row.queue, row.expire_seconds = entry.task, entry.queue, entry.expires
+    row.save()
+
+
+def _set_schedule(row: PeriodicTask, text: str) -> None:
+    """The oldest equal row is shared, because operators can make doubles of it in the admin."""
+    row.interval, row.crontab, row.solar, row.clocked = None, None, None, None
+    match _parsed(text):
+        case Every(seconds):
+            fields = {"every": seconds, "period": IntervalSchedule.SECONDS}
+            row.interval = IntervalSchedule.objects.filter(**fields).order_by("pk").first() or (
+                IntervalSchedule.objects.create(**fields)
+            )
+        case At() as at:
+            fields = {name: getattr(at, name) for name in At.__slots__} | {"timezone": "UTC"}
+            row.crontab = CrontabSchedule.objects.filter(**fields).order_by("pk").first() or (
+                CrontabSchedule.objects.create(**fields)
+            )
+
+
+def _parsed(text: str) -> Every | At:
+    if text.startswith("every "):
+        return Every(int(text.split()[1]))
+    return parse_cron(text)

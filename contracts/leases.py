@@ -50,6 +50,8 @@ class _Renewer:
                     _owned(model, pk, owner).update(lease_until=_until())
             except Error as error:
                 log.warning("lease_renewal_failed", error=str(error))
+                held = []
+            if not held:
                 connection.close()
 
 

@@ -75,11 +75,11 @@ class Machine:
     def view(
         self, sender: str, to: str, data: bytes, block_number: int, at_ns: int, gas: int = UNLIMITED_GAS
     ) -> tuple[bool, bytes]:
-        """(True, output), or (False, revert data); never changes the state, not even the warmth of a slot."""
+        """(True, output), or (False, revert data). What the call writes is undone, down to the warmth of a slot."""
         self._at(block_number, at_ns)
         start = self._evm.snapshot()
         try:
-            output = self._evm.message_call(sender, to, calldata=data, gas=gas, is_static=True)
+            output = self._evm.message_call(sender, to, calldata=data, gas=gas)
         except RuntimeError as error:
             return False, _revert_data(str(error))
         finally:

@@ -2,9 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from pytest_django.fixtures import Settings
+
+from contracts import doorbell
+from tests.world import Pump, World
 
 
 def _services(config: pytest.Config) -> list[object]:
@@ -24,3 +29,29 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         service.stop()
     if not hasattr(session.config, "workerinput"):
         shutil.rmtree(settings.TEST_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def devnet_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One devnet in this process, shared by all tests that want a chain."""
+    folder = tmp_path_factory.mktemp("devnet")
+    os.environ["PAYDATE_DEVNET_DIR"] = str(folder)
+    world = World(folder)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def world(devnet_world: World, settings: Settings, transactional_db: None) -> Iterator[World]:
+    """The devnet with the settings pointed at it; its faults are cleared afterwards."""
+    devnet_world.point(settings)
+    yield devnet_world
+    devnet_world.control.do_clear()
+
+
+@pytest.fixture
+def pump(monkeypatch: pytest.MonkeyPatch) -> Pump:
+    """Takes the place of Redis and the workers: rings are answered when the test says so."""
+    pump = Pump()
+    monkeypatch.setattr(doorbell, "_send", pump.send)
+    return pump

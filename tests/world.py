@@ -1,0 +1,147 @@
+"""A devnet in this process, and Paydate driven step by step against it: no worker, no patch of the outside.
+
+Rings are collected instead of sent to Redis, and `Pump.run` answers them as the workers would, in one thread.
+The real processes are the business of the crash tests.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from celery import current_app
+from pytest_django.fixtures import Settings
+
+from contracts.gateways import hedera
+from contracts.models import Asset, ContractTransaction, Wallet
+from contracts.services import wallets
+from contracts.services.registering import NewAsset, add_asset, add_wallet
+from devnet.runtime import Devnet
+from payouts.models import Batch, Distribution
+
+BATCH_TASKS = ("contracts.sweep", "payouts.sweep")
+
+
+class World:
+    """One devnet for the whole test run; every test gets assets of its own on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.net = Devnet(folder, block_seconds=0.2, consensus_seconds=0.02)
+        self.net.start()
+
+    def close(self) -> None:
+        self.net.stop()
+
+    @property
+    def control(self) -> Any:
+        return self.net.control
+
+    def point(self, settings: Settings) -> None:
+        """Points the settings of this process here, custody secrets included."""
+        for name, value in {**self.net.env(), **self.net.dfns.provision()}.items():
+            setattr(settings, name, value)
+        settings.CLOCK_OFFSET = "devnet.clock.offset_ns"
+        settings.CUSTODY_REQUESTS_PER_MINUTE = 0
+        settings.EXPIRY_MARGIN_SECONDS = 2
+        settings.LOOK_SPACING_SECONDS = 1
+        settings.RESEND_SECONDS = 1
+        wallets._verified.clear()
+        hedera.close()
+
+    def asset(self, *, holders: int = 5, **plan: Any) -> "Setting":
+        """An asset with holders, registered as an operator would."""
+        made = self.control.do_prepare(holders=holders, **plan)
+        wallet = Wallet.objects.filter(account=made["payer"]["id"]).first() or add_wallet(
+            custodian_name="DFNS",
+            custody_wallet_id=self.net.dfns.provision()["DFNS_WALLET_ID"],
+            account=made["payer"]["id"],
+            label="payer",
+            by="tests",
+        )
+        asset = add_asset(
+            NewAsset(
+                asset=made["asset"]["id"],
+                payout_contract=made["payout_contract"]["id"],
+                wallet=wallet,
+                label="payouts",
+                by="tests",
+            )
+        )
+        return Setting(self, asset, made)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An asset on the devnet beside its row; amounts in base units."""
+
+    world: World
+    asset: Asset
+    made: dict[str, Any]
+
+    @property
+    def holders(self) -> list[str]:
+        return list(self.made["holders"])
+
+    @property
+    def money(self) -> str:
+        return str(self.made["payment_token"]["id"])
+
+    def balances(self) -> dict[str, int]:
+        return dict(self.world.control.do_balances(self.money, self.holders))
+
+    def contract_balance(self) -> int:
+        address = self.made["payout_contract"]["evm_address"]
+        return int(self.world.control.do_balances(self.money, [address])[address])
+
+    def top_up(self, units: int) -> None:
+        self.world.control.do_call(self.money, "mint", [self.made["payout_contract"]["id"], units])
+
+    def ask_money(self, function: str, *arguments: Any) -> None:
+        self.world.control.do_call(self.money, function, list(arguments))
+
+
+class Pump:
+    """Collects rings and answers them, sweeping now and then as beat would."""
+
+    def __init__(self) -> None:
+        current_app.loader.import_default_modules()
+        self.rings: deque[tuple[str, int | None]] = deque()
+
+    def send(self, name: str, row_id: int, after: float = 0) -> None:
+        self.rings.append((name, row_id))
+
+    def drain(self) -> None:
+        while self.rings:
+            name, row_id = self.rings.popleft()
+            task = current_app.tasks[name]
+            task(row_id) if row_id is not None else task()
+
+    def run(self, until: Callable[[], bool], *, seconds: float = 30) -> None:
+        """Drains and sweeps until the condition holds; fails when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.drain()
+            if until():
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not reached in {seconds} s: {_state()}")
+            for name in BATCH_TASKS:
+                current_app.tasks[name]()
+            if not self.rings:
+                time.sleep(0.05)
+
+    def until_status(self, distribution: Distribution, *statuses: str, seconds: float = 30) -> Distribution:
+        def reached() -> bool:
+            distribution.refresh_from_db()
+            return distribution.status in statuses
+
+        self.run(reached, seconds=seconds)
+        return distribution
+
+
+def _state() -> list[str]:
+    rows = [f"{row} {row.status} {row.waiting_reason}" for row in ContractTransaction.objects.open()]
+    runs = [f"{row} {row.status} {row.status_reason}" for row in Distribution.objects.all()]
+    return runs + rows + [f"{row} {row.status} {row.waiting_reason}" for row in Batch.objects.open()]

@@ -68,13 +68,13 @@ class Chain:
         self._wake = threading.Condition()
         self._accepted: dict[tuple[str, str], int] = {}
         self._thread: threading.Thread | None = None
-        self._is_open = False
+        self.is_open = False
         self._next_block_at = 0.0
 
     # -- life
 
     def start(self) -> None:
-        self._is_open = True
+        self.is_open = True
         self._next_block_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="devnet-chain", daemon=True)
         self._thread.start()
@@ -82,7 +82,7 @@ class Chain:
     def stop(self) -> None:
         """What was accepted still reaches consensus."""
         with self._wake:
-            self._is_open = False
+            self.is_open = False
             self._wake.notify()
         if self._thread:
             self._thread.join()
@@ -150,30 +150,30 @@ class Chain:
 
     def _enqueue(self, act: Callable[[], None], seconds: float) -> None:
         with self._wake:
-            if not self._is_open:
+            if not self.is_open:
                 raise ChainStopped("the local chain is stopped")
             heapq.heappush(self._queue, _Work(time.monotonic() + seconds, next(self._sequence), act))
             self._wake.notify()
 
     def _run(self) -> None:
         try:
-            while self._is_open or self._queue:
+            while self.is_open or self._queue:
                 for work in self._due():
                     work.act()
                 if time.monotonic() >= self._next_block_at:
                     self._close_block()
             self._close_block()
         except Exception:
-            self._is_open = False
+            self.is_open = False
             logger.critical("the local chain stopped: its log cannot be written", exc_info=True)
 
     def _due(self) -> list[_Work]:
         """Work whose time has come, after waiting for it or for the end of the block."""
         with self._wake:
             ends = [self._next_block_at] + [work.due for work in self._queue[:1]]
-            if self._is_open and min(ends) > time.monotonic():
+            if self.is_open and min(ends) > time.monotonic():
                 self._wake.wait(min(ends) - time.monotonic())
-            horizon = time.monotonic() if self._is_open else float("inf")
+            horizon = time.monotonic() if self.is_open else float("inf")
             due = []
             while self._queue and self._queue[0].due <= horizon:
                 due.append(heapq.heappop(self._queue))

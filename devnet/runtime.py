@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from devnet.artifacts import artifact
 from devnet.chain import BLOCK_SECONDS, CONSENSUS_SECONDS, Chain
@@ -20,6 +20,9 @@ from devnet.nodes import Nodes
 from devnet.operations import Operations
 from devnet.replay import restore
 from devnet.store import Genesis, Store
+
+if TYPE_CHECKING:
+    from devnet.dfns.server import DfnsServer
 
 SERVERS = (*NODES, "mirror", "dfns", "control")
 
@@ -47,7 +50,6 @@ class Devnet:
         from devnet.mirror.server import MirrorServer
 
         self.state_dir = state_dir
-        state_dir.mkdir(parents=True, exist_ok=True)
         self._lock_file = _lock(state_dir)
         self.ports = keep_ports(state_dir, ports or {})
         self.clock = Clock(state_dir)
@@ -79,30 +81,68 @@ class Devnet:
             server.start()
 
     def stop(self) -> None:
-        for server in (self.control, self.dfns, self.mirror, self.nodes):
+        """What nodes have accepted reaches consensus first. The object cannot be started again."""
+        for server in (self.control, self.mirror, self.nodes):
             server.stop()
+        self.dfns.close()
         self.chain.stop()
         self._store.close()
         self._lock_file.close()
 
     def env(self) -> dict[str, str]:
-        """Settings that point Paydate here."""
-        return {
-            "HEDERA_NETWORK": "local",
-            "HEDERA_MIRROR_URL": self.mirror.url,
-            "HEDERA_NODES": self.nodes.addresses(),
-            **self.dfns.provision(),
-            DIRECTORY_VARIABLE: str(self.state_dir),
-        }
+        """Settings that point Paydate here, custody secrets included."""
+        return _settings(self.state_dir, self.ports, self.dfns)
 
 
-def keep_ports(state_dir: Path, wanted: Mapping[str, int]) -> dict[str, int]:
-    """Wanted ports win, then those of the last start, then free ones."""
+def settings_for(state_dir: Path, ports: Mapping[str, int] | None = None) -> dict[str, str]:
+    """`Devnet.env()` without a chain: for whoever writes the settings before the devnet runs."""
+    from devnet.dfns.server import DfnsServer
+
+    lock = try_lock(state_dir)
+    try:
+        kept = keep_ports(state_dir, ports or {}, is_mine=lock is not None)
+        dfns = DfnsServer(state_dir / "dfns", FaultBoard(state_dir), Clock(state_dir), kept["dfns"])
+        try:
+            return _settings(state_dir, kept, dfns)
+        finally:
+            dfns.close()
+    finally:
+        if lock:
+            lock.close()
+
+
+def _settings(state_dir: Path, ports: Mapping[str, int], dfns: "DfnsServer") -> dict[str, str]:
+    return {
+        "HEDERA_NETWORK": "local",
+        "HEDERA_MIRROR_URL": f"http://{LOOPBACK}:{ports['mirror']}",
+        "HEDERA_NODES": ",".join(f"{node}={LOOPBACK}:{ports[node]}" for node in NODES),
+        **dfns.provision(),
+        DIRECTORY_VARIABLE: str(state_dir.resolve()),
+    }
+
+
+def keep_ports(state_dir: Path, wanted: Mapping[str, int], *, is_mine: bool = True) -> dict[str, int]:
+    """Wanted ports win, then those of the last start while they are free, then free ones."""
+    unknown = set(wanted) - set(SERVERS)
+    if unknown:
+        raise ValueError(f"no server named {', '.join(sorted(unknown))}; there are: {', '.join(SERVERS)}")
     path = state_dir / "ports.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    ports = {name: wanted.get(name) or kept.get(name) or _free_port() for name in SERVERS}
-    path.write_text(json.dumps(ports, indent=1))
-    return ports
+    kept: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    if is_mine:
+        kept = {name: port for name, port in kept.items() if _is_free(port)}
+        kept = {name: wanted.get(name) or kept.get(name) or _free_port() for name in SERVERS}
+        path.write_text(json.dumps(kept, indent=1))
+    return kept
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:
@@ -111,15 +151,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _lock(state_dir: Path) -> IO[str]:
-    """Held until the process ends, also by kill -9; two processes on one log would tear it."""
+def try_lock(state_dir: Path) -> IO[str] | None:
+    """Held until closed or the process ends, also by kill -9; two processes on one log would tear it."""
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = (state_dir / "lock").open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        raise AlreadyRunning(f"the devnet in {state_dir} runs already (pid {file.read().strip()})") from error
+    except OSError:
+        file.close()
+        return None
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
+    return file
+
+
+def _lock(state_dir: Path) -> IO[str]:
+    file = try_lock(state_dir)
+    if file is None:
+        pid = (state_dir / "lock").read_text().strip()
+        raise AlreadyRunning(f"the devnet in {state_dir} runs already (pid {pid})")
     return file

@@ -135,14 +135,14 @@ class Stack:
         self.stopping.set()
 
     def _renew_environment(self) -> None:
-        from devnet.runtime import Devnet
+        from devnet.runtime import settings_for
 
         addresses = {name: service.url for name, service in self.services.items()}
         addresses |= {
             name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)
         }
         if self._devnet():
-            addresses |= Devnet(self.home / "devnet").env()
+            addresses |= settings_for(self.home / "devnet")
         freshen_port(self.home, "web")
         environment.renew(self.home, addresses, web_port=kept_port(self.home, "web"))
 

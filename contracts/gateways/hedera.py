@@ -19,6 +19,7 @@ from django.conf import settings
 from hiero_sdk_python import AccountId, ContractExecuteTransaction, ContractId, PublicKey, TransactionId
 from hiero_sdk_python.hapi.sdk.transaction_list_pb2 import TransactionList
 from hiero_sdk_python.hapi.services import (
+    basic_types_pb2,
     response_code_pb2,
     timestamp_pb2,
     transaction_contents_pb2,
@@ -29,7 +30,7 @@ from hiero_sdk_python.transaction.transaction import Transaction
 from hiero_sdk_python.transaction.transfer_transaction import TransferTransaction
 
 from contracts.gateways.errors import Busy, OutcomeUnknown, Refused, Unavailable
-from contracts.gateways.nodes import forget_nodes, known_nodes, open_channel
+from contracts.gateways.nodes import connection, forget_nodes, known_nodes
 
 Scheme = Literal["ED25519", "SECP256K1"]
 
@@ -129,8 +130,12 @@ def assemble(body: bytes, *, scheme: Scheme, public_key: bytes, signature: bytes
     """Puts a signature beside the stored body. Verifying it is the caller's business; the shape is checked here."""
     if len(signature) != SIGNATURE_BYTES:
         raise ValueError(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
-    unsigned = transaction_contents_pb2.SignedTransaction(bodyBytes=body).SerializeToString()
-    restored = Transaction.from_bytes(_as_list(transaction_pb2.Transaction(signedTransactionBytes=unsigned)))
+    # Only with a signature map, be it empty, does the SDK take a body for frozen and leave it alone.
+    unsigned = transaction_contents_pb2.SignedTransaction(
+        bodyBytes=body, sigMap=basic_types_pb2.SignatureMap()
+    )
+    wrapped = transaction_pb2.Transaction(signedTransactionBytes=unsigned.SerializeToString())
+    restored = Transaction.from_bytes(_as_list(wrapped))
     restored.sign_with(_public_key(scheme, public_key), lambda _: signature)
     message = _only_message(restored)
     if _body_of(message) != body:
@@ -150,7 +155,7 @@ def broadcast(raw: bytes, *, node: str) -> None:
     endpoint = known_nodes().get(node)
     if endpoint is None:
         raise Unavailable(f"the network has no node {node}", code="UNKNOWN_NODE")
-    with open_channel(endpoint, seconds=deadline - time.monotonic()) as channel:
+    with connection(endpoint, seconds=deadline - time.monotonic()) as channel:
         answer = _send(channel, method, raw, deadline - time.monotonic())
     _judge(answer.nodeTransactionPrecheckCode, node)
 

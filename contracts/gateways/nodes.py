@@ -1,9 +1,9 @@
-"""The consensus nodes of the configured network, and a fresh, ready channel to one of them.
+"""The consensus nodes of the configured network, and a fresh connection to one of them.
 
 A local network names its nodes in HEDERA_NODES and speaks plain gRPC. For mainnet, testnet and previewnet the
 mirror node's address book is asked on first use and kept for an hour, and the connection is TLS, pinned to the
-certificate hash of the address book in the way hiero-sdk does it. The pinning was tried against a server of our
-own; the hosted networks themselves have not been tried from here.
+certificate hash of the address book in the way hiero-sdk does it. The pinning is tested against a server of our
+own; no hosted network has been tried yet.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
@@ -72,16 +74,17 @@ def forget_nodes() -> None:
         _address_book.clear()
 
 
-def open_channel(node: Node, *, seconds: float) -> grpc.Channel:
-    """A connected channel. Raises Unavailable, and then nothing at all was sent."""
+@contextmanager
+def connection(node: Node, *, seconds: float) -> Iterator[grpc.Channel]:
+    """A channel that is connected. Raises Unavailable on the way in, and then nothing at all was sent."""
     deadline = time.monotonic() + seconds
     channel = _secure(node, seconds) if node.certificate_hash else _plain(node)
     try:
         _await_ready(channel, node, deadline - time.monotonic())
-    except BaseException:
-        channel.close()
-        raise
-    return channel
+        yield channel
+    finally:
+        # Closing waits up to 0.2 s for gRPC's watcher of the connection; the answer need not.
+        threading.Thread(target=channel.close, name="close-channel").start()
 
 
 def _local_nodes(text: str) -> dict[str, Node]:

@@ -144,7 +144,9 @@ def test_what_does_not_fit_is_refused_and_never_padded(function: str, args: list
 
 def test_nested_structs_come_out_as_tuples() -> None:
     ats = interface("ats", "8")
-    data = encode_abi(["((uint256,uint256,uint256,uint8),uint256)", "bool"], [((10, 20, 10**30, 6), 4), False])
+    data = encode_abi(
+        ["((uint256,uint256,uint256,uint8),uint256)", "bool"], [((10, 20, 10**30, 6), 4), False]
+    )
     assert ats.decode_output("getDividend", data) == (((10, 20, 10**30, 6), 4), False)
 
 
@@ -174,7 +176,12 @@ def test_a_log_without_indexed_arguments_is_read() -> None:
 
 
 def test_indexed_arguments_come_from_the_topics() -> None:
-    topics: list[str | bytes] = [LCCF.topic0("RoleGranted"), "0x" + "00" * 12 + ALICE[2:], bytes(12) + b"\xb2" * 20, PAYOUT]
+    topics: list[str | bytes] = [
+        LCCF.topic0("RoleGranted"),
+        "0x" + "00" * 12 + ALICE[2:],
+        bytes(12) + b"\xb2" * 20,
+        PAYOUT,
+    ]
     event = LCCF.decode_log(topics, b"")
     assert event is not None
     assert event.args == {"operator": ALICE, "account": BOB, "role": PAYOUT}
@@ -203,8 +210,16 @@ def test_a_foreign_event_is_nothing_and_a_malformed_one_of_ours_is_an_error() ->
     [
         ("08c379a0" + encode_abi(["string"], ["not today"]).hex(), "Error", "not today"),
         ("08c379a0" + encode_abi(["string"], [""]).hex(), "Error", "the contract refused without a reason"),
-        ("4e487b71" + encode_abi(["uint256"], [0x12]).hex(), "Panic", "the contract stopped: a division by zero"),
-        ("4e487b71" + encode_abi(["uint256"], [0x99]).hex(), "Panic", "the contract stopped: panic code 0x99"),
+        (
+            "4e487b71" + encode_abi(["uint256"], [0x12]).hex(),
+            "Panic",
+            "the contract stopped: a division by zero",
+        ),
+        (
+            "4e487b71" + encode_abi(["uint256"], [0x99]).hex(),
+            "Panic",
+            "the contract stopped: panic code 0x99",
+        ),
         ("deadbeef01", "0xdeadbeef", "the contract failed with the unknown error 0xdeadbeef"),
         ("a1180aad01", "0xa1180aad", "the contract failed with the unknown error 0xa1180aad"),
         ("01", "0x01", "the contract failed with the unknown error 0x01"),
@@ -228,7 +243,9 @@ def test_no_revert_data_is_no_error() -> None:
 
 
 def test_an_overloaded_name_is_called_by_its_signature_only() -> None:
-    one, two = ({"type": "function", "name": "f", "inputs": [{"type": kind}]} for kind in ("uint256", "address"))
+    one, two = (
+        {"type": "function", "name": "f", "inputs": [{"type": kind}]} for kind in ("uint256", "address")
+    )
     overloaded = Interface([one, two])
     assert overloaded.selector("f(address)") != overloaded.selector("f(uint256)")
     with pytest.raises(KeyError):
@@ -256,7 +273,10 @@ ECHO = Interface(
                     {
                         "name": "rows",
                         "type": "tuple[2][]",
-                        "components": [{"name": "ok", "type": "bool"}, {"name": "units", "type": "uint256[]"}],
+                        "components": [
+                            {"name": "ok", "type": "bool"},
+                            {"name": "units", "type": "uint256[]"},
+                        ],
                     },
                 ]
             ),

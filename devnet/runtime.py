@@ -69,9 +69,7 @@ class Devnet:
         self.operations = Operations(self.chain)
         node_ports = {node: self.ports[node] for node in NODES}
         self.nodes = Nodes(self.chain, self.faults, node_ports)
-        self.mirror = MirrorServer(
-            self.ledger, self.faults, self.clock, self.ports["mirror"], nodes=node_ports
-        )
+        self.mirror = MirrorServer(self.ledger, self.faults, port=self.ports["mirror"], nodes=node_ports)
         self.dfns = DfnsServer(state_dir / "dfns", self.faults, self.clock, self.ports["dfns"])
         self.control = ControlServer(self, port=self.ports["control"])
 

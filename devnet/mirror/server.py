@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from devnet.clock import Clock
 from devnet.faults import FaultBoard
 from devnet.http import Answer, Drop, JsonServer, Request, Route
 from devnet.ledger import Ledger
@@ -54,15 +53,13 @@ class MirrorServer(JsonServer):
         self,
         ledger: Ledger,
         faults: FaultBoard,
-        clock: Clock | None = None,
-        port: int = 0,
         *,
+        port: int = 0,
         nodes: Mapping[str, int] | None = None,
         chain_id: int = LOCAL_CHAIN_ID,
         seed: int = 0,
     ) -> None:
         super().__init__([self._route(*page) for page in _PAGES], port=port)
-        self.clock = clock
         self._ledger = ledger
         self._faults = faults
         self._network = Network(chain_id, dict(nodes or DEFAULT_NODES))

@@ -19,6 +19,14 @@ from tests.devnet.mirror_ledger import (
 
 TRANSACTIONS = "/api/v1/transactions"
 RESULTS = "/api/v1/contracts/0.0.1001/results"
+OPEN_TOPIC_RANGE = (
+    "Cannot search topics without a valid timestamp range: "
+    "Timestamp range must have gt (or gte) and lt (or lte), or eq operator"
+)
+INDEX_WITHOUT_BLOCK = (
+    "Invalid parameter usage: transaction.index - "
+    "transaction.index requires block.number or block.hash filter to be specified"
+)
 KEY_ADDRESS = "0x" + "5a" * 20
 KEY = "02" + "7b" * 32
 
@@ -137,10 +145,7 @@ def test_transactions_are_filtered(mirror: MirrorUnderTest, query: str, count: i
         ),
         (
             f"{LOGS}?topic0=0x01&timestamp=gte:1795166753",
-            [
-                "Cannot search topics without a valid timestamp range: Timestamp range must have gt (or gte) "
-                "and lt (or lte), or eq operator"
-            ],
+            [OPEN_TOPIC_RANGE],
         ),
         (
             f"{LOGS}?{'&'.join(['topic0=0x01'] * 101)}",
@@ -148,10 +153,7 @@ def test_transactions_are_filtered(mirror: MirrorUnderTest, query: str, count: i
         ),
         (
             f"{RESULTS}?transaction.index=1",
-            [
-                "Invalid parameter usage: transaction.index - transaction.index requires block.number or "
-                "block.hash filter to be specified"
-            ],
+            [INDEX_WITHOUT_BLOCK],
         ),
         ("/api/v1/blocks/latest", ["Invalid parameter: hashOrNumber"]),
         ("/api/v1/accounts/somebody", ["Invalid parameter: idOrAliasOrEvmAddress"]),

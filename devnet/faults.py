@@ -25,7 +25,7 @@ SWITCHES: Mapping[str, str] = {
     "mirror.error_rate": "the mirror answers an error; status (429, 500, 502, 503, 504), retry_after",
     "mirror.lag_seconds": "a mirror replica is behind; seconds, replica (default: all)",
     "mirror.partial": "contract results answer 206 without their details",
-    "mirror.ghost": "the mirror lists logs that no transaction made",
+    "mirror.ghost": "the mirror lists a log that no transaction made; mode=missing hides logs instead, memo",
     "mirror.drop_reply": "the connection to the mirror closes without an answer",
     "mirror.down": "the mirror does not listen at all",
     "clock.chain_offset": "the chain's clock differs from ours; seconds, negative = behind",

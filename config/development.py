@@ -16,6 +16,8 @@ INSTALLED_APPS = ["devnet", *INSTALLED_APPS]
 
 IS_PRODUCTION = False
 CLOCK_OFFSET = "devnet.clock.offset_ns"
+FAULT_HOOK = "devnet.crash.reach"
+FAULT_HOOK = "devnet.crash.reach"
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_USE_FINDERS = True
 SECURE_SSL_REDIRECT = False

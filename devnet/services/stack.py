@@ -135,16 +135,28 @@ class Stack:
         self.stopping.set()
 
     def _renew_environment(self) -> None:
-        from devnet.runtime import settings_for
-
         addresses = {name: service.url for name, service in self.services.items()}
         addresses |= {
             name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)
         }
         if self._devnet():
-            addresses |= settings_for(self.home / "devnet")
+            addresses |= self._devnet_addresses()
         freshen_port(self.home, "web")
         environment.renew(self.home, addresses, web_port=kept_port(self.home, "web"))
+
+    def _devnet_addresses(self) -> dict[str, str]:
+        done = subprocess.run(  # noqa: S603
+            [PYTHON, "-m", "devnet.services.addresses", str(self.home / "devnet")],
+            cwd=boot.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=tethered(signal.SIGKILL),
+        )
+        if done.returncode:
+            raise ServiceFailed("the devnet could not be prepared; its error stands above")
+        addresses: dict[str, str] = json.loads(done.stdout)
+        return addresses
 
     def _release(self) -> None:
         for command in RELEASE:

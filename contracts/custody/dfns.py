@@ -32,6 +32,10 @@ from contracts.custody.dfns_connection import Access, Connection
 from contracts.gateways.errors import Conflict, OutcomeUnknown, Refused
 
 PRIVATE_KEY = "DFNS_SERVICE_ACCOUNT_PRIVATE_KEY_OR_PATH"
+KEY_FORMATS = (
+    "an unencrypted PEM (PKCS#8, SEC1 or PKCS#1; Ed25519, ECDSA or RSA) as text with line breaks, as one "
+    "line with \\n for each line break, or as the path of such a file"
+)
 SCHEMES = {("EdDSA", "ed25519"): ED25519, ("ECDSA", "secp256k1"): SECP256K1}
 KINDS = {ED25519: ("Message", "message"), SECP256K1: ("Hash", "hash")}
 SCHEME_OF_KIND = {kind: scheme for scheme, (kind, _) in KINDS.items()}
@@ -143,6 +147,14 @@ class DfnsCustodian:
 
 def key_signer(config: DfnsConfig) -> KeySigner:
     """Signs user actions with the service account's key: PEM, PEM with literal backslash-n, or a path."""
+    signer = _load_signer(config)
+    if signer is None:
+        raise ImproperlyConfigured(f"{PRIVATE_KEY} cannot be read as a private key. Accepted: {KEY_FORMATS}.")
+    return signer
+
+
+def _load_signer(config: DfnsConfig) -> KeySigner | None:
+    """None instead of an error, because an error and its frames could quote the key."""
     text = config.private_key.get_secret_value()
     try:
         pem = text.replace("\\n", "\n") if "-----BEGIN" in text else Path(text).read_text()
@@ -152,13 +164,7 @@ def key_signer(config: DfnsConfig) -> KeySigner:
             app_origin=config.app_origin,
         )
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        pass
-    # Raised out here: the error above may quote what was given, and that may be the key itself.
-    raise ImproperlyConfigured(
-        f"{PRIVATE_KEY} cannot be read as a private key. Give an unencrypted PEM (PKCS#8, SEC1 or PKCS#1; "
-        "Ed25519, ECDSA or RSA) as text with line breaks, as one line with \\n for each line break, or the "
-        "path of such a file."
-    )
+        return None
 
 
 def _secret(value: SecretStr | str) -> SecretStr:

@@ -119,7 +119,7 @@ def _retry_after(headers: httpx.Headers) -> float | None:
         return float(text)
     try:
         wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
+    except (ValueError, TypeError):  # no date, or one with a zone and one without
         return None
     return max(0.0, wait.total_seconds())
 

@@ -107,14 +107,18 @@ def _read_key(path: str) -> PrivateKey:
             f"{SETTING} is missing: name the file that holds the local key ({FORMATS})."
         )
     _check_rights(path)
-    try:
-        key = _parse(Path(path).read_text().strip())
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    # Raised out here: the error above may quote the key.
+    key = _load_key(path)
     if key is None:
         raise ImproperlyConfigured(f"{SETTING}: {path} holds no key that can be used. Accepted: {FORMATS}.")
     return key
+
+
+def _load_key(path: str) -> PrivateKey | None:
+    """None instead of an error, because an error and its frames could quote the key."""
+    try:
+        return _parse(Path(path).read_text().strip())
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return None
 
 
 def _check_rights(path: str) -> None:

@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 import threading
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,13 @@ class _Action:
 
 
 class UserActions:
-    """Challenges and tokens live in memory: after a restart the client begins again, as after expiry."""
+    """Challenges and tokens live in memory: after a restart the client begins again, as after expiry.
 
-    def __init__(self, store: Store, now_ns: Callable[[], int]) -> None:
+    They expire by real time: advancing the devnet's clock must not break a call that is under way.
+    """
+
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._now_ns = now_ns
         self._lock = threading.Lock()
         self._challenges: dict[str, _Action] = {}
         self._tokens: dict[str, _Action] = {}
@@ -45,7 +47,7 @@ class UserActions:
                 method=asked["userActionHttpMethod"],
                 path=asked["userActionHttpPath"],
                 payload=asked["userActionPayload"],
-                expires_ns=self._now_ns() + LIFETIME_NS,
+                expires_ns=time.monotonic_ns() + LIFETIME_NS,
                 challenge=secrets.token_urlsafe(32),
             )
         except KeyError as missing:
@@ -113,10 +115,10 @@ class UserActions:
     def _take(self, shelf: dict[str, _Action], name: str) -> _Action | None:
         with self._lock:
             action = shelf.pop(name, None)
-        return action if action and action.expires_ns > self._now_ns() else None
+        return action if action and action.expires_ns > time.monotonic_ns() else None
 
     def _forget_expired(self) -> None:
-        now = self._now_ns()
+        now = time.monotonic_ns()
         for shelf in (self._challenges, self._tokens):
             for name in [name for name, action in shelf.items() if action.expires_ns <= now]:
                 del shelf[name]

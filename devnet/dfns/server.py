@@ -45,7 +45,7 @@ class DfnsServer(JsonServer):
         self._clock = clock
         self._store = Store(state_dir)
         self._accounts = ServiceAccounts(self._store)
-        self._actions = UserActions(self._store, clock.now_ns)
+        self._actions = UserActions(self._store)
         self._wallets = Wallets(self._store, self._today)
         self._signatures = Signatures(self._store, self._today)
         self._seen: deque[Seen] = deque(maxlen=REMEMBERED_REQUESTS)
@@ -92,6 +92,10 @@ class DfnsServer(JsonServer):
 
     def set_status(self, wallet_id: str, status: str) -> None:
         self._wallets.set_status(wallet_id, status)
+
+    def signatures(self) -> list[Document]:
+        """All signature requests as the API shows them, oldest first."""
+        return self._signatures.every()
 
     def pending(self) -> list[Document]:
         """Signatures that wait for an approval, oldest first."""

@@ -46,8 +46,11 @@ class Signatures:
         }
         return answer | ({"nextPageToken": str(more)} if more is not None else {})
 
+    def every(self) -> list[Document]:
+        return list(self._store.every("signature"))
+
     def pending(self) -> list[Document]:
-        return [document for document in self._store.every("signature") if document["status"] == "Pending"]
+        return [document for document in self.every() if document["status"] == "Pending"]
 
     def approve(self, signature_id: str, key_of: Callable[[str], Document]) -> list[str]:
         """Signs what waits (one id, or `all`); returns the ids. What does not wait is left as it is."""

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 from eth_utils.crypto import keccak
+from google.protobuf.message import DecodeError
 from hiero_sdk_python.hapi.sdk import transaction_list_pb2
 from hiero_sdk_python.hapi.services import basic_types_pb2, transaction_contents_pb2, transaction_pb2
 from stellar_sdk import DecoratedSignature, Keypair, Network, TransactionEnvelope
@@ -28,7 +29,7 @@ def sign_transaction(key: Document, request: dict[str, Any]) -> dict[str, Any]:
             return _stellar(key, raw, PASSPHRASES[chain])
         if chain.startswith("Hedera"):
             return _hedera(key, raw)
-    except (KeyError, ValueError, SdkError) as error:
+    except (KeyError, ValueError, DecodeError, SdkError) as error:
         raise refusal(400, f"The transaction cannot be read: {error!r}") from None
     raise refusal(400, "A transaction needs a network: Hedera, HederaTestnet, Stellar or StellarTestnet")
 

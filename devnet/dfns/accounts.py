@@ -11,7 +11,7 @@ SCHEMES = {"ED25519": "EdDSA", "SECP256K1": "ECDSA"}
 class ServiceAccounts:
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._tokens = {account["token"] for account in store.every("account")}
+        self._tokens = self._stored_tokens()
 
     def get_or_create(self, name: str, *, origin: str, credential: str) -> Document:
         """The account of this name with its token and private key; made at the first call, then kept."""
@@ -33,4 +33,9 @@ class ServiceAccounts:
 
     def knows(self, authorization: str) -> bool:
         scheme, _, token = authorization.partition(" ")
+        if scheme == "Bearer" and token not in self._tokens:  # another process may have made it meanwhile
+            self._tokens = self._stored_tokens()
         return scheme == "Bearer" and token in self._tokens
+
+    def _stored_tokens(self) -> set[str]:
+        return {account["token"] for account in self._store.every("account")}

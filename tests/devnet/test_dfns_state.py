@@ -13,6 +13,8 @@ import pytest
 from contracts.custody.base import verify
 from contracts.custody.dfns import DfnsCustodian
 from contracts.gateways.errors import Conflict
+from devnet.dfns.server import DfnsServer
+from devnet.faults import FaultBoard
 from tests.devnet.custody_office import SCHEMES, Office, config_of, office
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +99,14 @@ def test_each_name_has_a_service_account_and_a_wallet_of_its_own(tmp_path: Path)
         assert desk.server.provision("second", scheme="ED25519") == other
         assert not {value for value in other.values() if len(value) > 30} & set(desk.env.values())
         assert _signs(desk, other)
+
+
+def test_an_account_made_by_another_process_is_known_at_once(tmp_path: Path) -> None:
+    with office(tmp_path) as desk:
+        command = DfnsServer(tmp_path, FaultBoard(), desk.clock)
+        made = command.provision("second") | {"DFNS_BASE_URL": desk.server.url}
+        command.close()
+        assert _signs(desk, made)
 
 
 def test_the_account_attached_to_a_wallet_is_in_the_settings(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ CLOCK_OFFSET = "devnet.clock.offset_ns"
 FAULT_HOOK = "devnet.crash.reach"
 FAULT_HOOK = "devnet.crash.reach"
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 SECURE_SSL_REDIRECT = False
 SECURE_HSTS_SECONDS = 0

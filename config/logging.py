@@ -25,13 +25,15 @@ CHATTY = (
     "amqp",
     "celery.utils.functional",
 )
+# A line per ring, twice a second; what the tasks do is logged by the services.
+ROUTINE = ("celery.beat", "celery.worker.strategy", "celery.app.trace", "gunicorn.access")
 # Loggers whose library attaches a console handler of its own unless it finds one.
-SELF_HANDLED = ("hiero_sdk_python", "gunicorn.error", "gunicorn.access", "celery", "django.server")
+SELF_HANDLED = ("hiero_sdk_python", "gunicorn.error", "celery", "django.server")
 
 
 def without_health_checks(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """A load balancer asks every few seconds; only an unhealthy answer is news."""
-    if method in ("debug", "info") and str(event.get("request", "")).startswith("GET /health/"):
+    """A load balancer asks every few seconds and is told the reason itself."""
+    if str(event.get("request", "")).startswith("GET /health/"):
         raise structlog.DropEvent
     return event
 
@@ -98,9 +100,9 @@ def logging_settings(*, log_format: str, level: str, secrets: Iterable[str]) -> 
         "loggers": {
             **{name: {"level": max(logging.getLevelName(level), logging.INFO)} for name in CHATTY},
             **{name: own | {"level": level} for name in SELF_HANDLED},
-            "django": {"level": level if level != "DEBUG" else "INFO"},
-            # django-structlog logs each request with its ids; this one would repeat it.
-            "django.request": {"level": "ERROR"},
+            **{name: {"level": level if level == "DEBUG" else "WARNING"} for name in ROUTINE},
+            # django-structlog logs each request with its ids and its exception; this one would repeat it.
+            "django.request": {"level": "CRITICAL"},
             "health_check": {"level": "ERROR"},
         },
     }

@@ -25,7 +25,6 @@ from devnet.services.supervisor import Entry, Supervisor, read_procfile, scaled
 READY_SECONDS = 120
 STOP_SECONDS = 60
 PYTHON = sys.executable
-RELEASE = (("migrate", "--noinput", "-v0"), ("sync_beat",))
 
 
 class Stack:
@@ -119,8 +118,10 @@ class Stack:
             stopping=self.stopping,
             echo=echo,
         )
-        self._release()
         try:
+            # The devnet needs no database, so it may start while the migrations run.
+            supervisor.start(names=("devnet",))
+            self._release()
             supervisor.run()
         finally:
             supervisor.stop()
@@ -159,17 +160,16 @@ class Stack:
         return addresses
 
     def _release(self) -> None:
-        for command in RELEASE:
-            done = subprocess.run(  # noqa: S603
-                [PYTHON, "manage.py", *command],
-                cwd=boot.BASE_DIR,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=tethered(signal.SIGKILL),
-            )
-            if done.returncode:
-                raise ServiceFailed(f"manage.py {command[0]} failed")
+        done = subprocess.run(  # noqa: S603
+            [PYTHON, "manage.py", "prepare_database", "--forget-heartbeats"],
+            cwd=boot.BASE_DIR,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=tethered(signal.SIGKILL),
+        )
+        if done.returncode:
+            raise ServiceFailed("the database could not be prepared; the error stands above")
 
     def _environment(self) -> dict[str, str]:
         boot.keep_loopback_off_proxies()

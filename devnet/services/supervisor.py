@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,11 +141,19 @@ class Supervisor:
         ]
         self.stopping = stopping
 
+    def start(self, names: Container[str] | None = None) -> None:
+        """All that do not run yet, or the named ones of them."""
+        for child in self.children:
+            if (
+                not self.stopping.is_set()
+                and child.process is None
+                and (not names or child.entry.name in names)
+            ):
+                child.start()
+
     def run(self) -> None:
         """Until `stopping` is set. Call it from the main thread: the children end with the thread that made them."""
-        for child in self.children:
-            if not self.stopping.is_set():
-                child.start()
+        self.start()
         while not self.stopping.wait(0.1):
             for child in self.children:
                 child.revive()

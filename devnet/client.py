@@ -199,6 +199,10 @@ class DevnetClient:
         """Custody signatures that wait for an approval."""
         return cast(list[dict[str, Any]], self._ask("pending"))
 
+    def custody_requests(self, *, forget: bool = False) -> list[dict[str, str]]:
+        """What custody was asked: method, path, external_id; with `forget` the list begins anew."""
+        return cast(list[dict[str, str]], self._ask("custody_requests", forget=forget))
+
     def prepare(self, **plan: Any) -> dict[str, Any]:
         """A payer with asset, payment token and funded payout contract; arguments as in scenario.Plan, and
 

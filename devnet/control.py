@@ -194,6 +194,13 @@ class ControlServer(JsonServer):
     def do_pending(self) -> list[dict[str, Any]]:
         return self._devnet.dfns.pending()
 
+    def do_custody_requests(self, forget: bool = False) -> list[dict[str, str]]:
+        """What custody was asked, oldest first; with `forget` the list begins anew."""
+        asked = self._devnet.dfns.requests()
+        if forget:
+            self._devnet.dfns.forget_requests()
+        return asked
+
     def do_prepare(
         self,
         wallet: str = "paydate",

@@ -32,6 +32,14 @@ def hits() -> dict[str, int]:
     return {point.name: len(list(point.iterdir())) for point in points}
 
 
+def hit_at(point: str, distribution_uid: str) -> float | None:
+    """When the point was hit for this distribution, in seconds of the machine's clock."""
+    try:
+        return (directory() / "hit" / point / distribution_uid).stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def reach(point: str, subject: str) -> None:
     """The hook of ``contracts.faults``: almost always one look at a folder that is not there."""
     armed = directory() / "armed" / point
@@ -49,6 +57,7 @@ def _take(point: str, armed: Path) -> bool:
         armed.rename(hit / armed.name)
     except FileNotFoundError:
         return False
+    (hit / armed.name).touch()
     return True
 
 

@@ -49,7 +49,13 @@ def _demo(stack: Stack, options: argparse.Namespace, *, was_running: bool) -> in
     verb = "running already" if was_running else "up"
     print(f"the local stack is {verb} ({time.monotonic() - begin:.1f} s)", flush=True)
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.development", "PYTHONUNBUFFERED": "1"}
-    command = [PYTHON, "manage.py", "demo", f"--holders={options.holders}", *(["--once"] if options.once else [])]
+    command = [
+        PYTHON,
+        "manage.py",
+        "demo",
+        f"--holders={options.holders}",
+        *(["--once"] if options.once else []),
+    ]
     return subprocess.run(command, cwd=boot.BASE_DIR, env=environment).returncode  # noqa: S603
 
 

@@ -16,6 +16,7 @@ from devnet.records import NS, LogEntry
 CHAIN_ID = 298
 TOKEN_SERVICE = "0x0000000000000000000000000000000000000167"
 UNLIMITED_GAS = 2**62
+_CODE_PADDING = 33
 _REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
 
 
@@ -87,7 +88,8 @@ class Machine:
         return True, bytes(output)
 
     def code(self, address: str) -> bytes:
-        return bytes(self._evm.get_code(address) or b"")
+        """Runtime code; the engine pads what it returns so that a PUSH at the end reads zeros."""
+        return bytes(self._evm.get_code(address) or b"")[:-_CODE_PADDING]
 
     def _at(self, block_number: int, at_ns: int) -> None:
         self._evm.set_block_env(pyrevm.BlockEnv(number=max(block_number, 0), timestamp=at_ns // NS))

@@ -15,9 +15,9 @@ from devnet.ledger import Ledger
 from devnet.records import NS, CallOutcome, Record
 
 
-def response_header(code: str, cost: int = 0) -> response_header_pb2.ResponseHeader:
+def response_header(code: str, kind: Any = 0, cost: int = 0) -> response_header_pb2.ResponseHeader:
     return response_header_pb2.ResponseHeader(
-        nodeTransactionPrecheckCode=ResponseCodeEnum.Value(code), cost=cost
+        nodeTransactionPrecheckCode=ResponseCodeEnum.Value(code), responseType=kind, cost=cost
     )
 
 

@@ -72,7 +72,8 @@ class Node(
         records = self._recent(_query_id(query))
         if code == "OK" and not records:
             code = "RECORD_NOT_FOUND"
-        header = response_header(code, cost=QUERY_FEE if asks_cost else 0)
+        kind = query.header.responseType
+        header = response_header(code, kind, QUERY_FEE if asks_cost else 0)
         answer = transaction_get_record_pb2.TransactionGetRecordResponse(header=header)
         if code == "OK" and not asks_cost:
             answer.transactionRecord.CopyFrom(record_message(records[0], self._chain.ledger))

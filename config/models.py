@@ -22,6 +22,9 @@ class Heartbeat(models.Model):
 
     objects = HeartbeatQuerySet.as_manager()
 
+    class Meta:
+        default_permissions = ("view",)
+
     def __str__(self) -> str:
         return f"{self.process} seen at {self.seen_at:%Y-%m-%d %H:%M:%S} UTC"
 
@@ -31,6 +34,9 @@ class BeatOrigin(models.Model):
 
     name = models.CharField(max_length=200, primary_key=True)
     schedule = models.CharField(max_length=200)
+
+    class Meta:
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.schedule}"

@@ -31,6 +31,7 @@ class Reservation(models.Model):
     objects = ReservationQuerySet.as_manager()
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(units__gte=0), name="reservation_not_negative"),
             models.CheckConstraint(condition=Q(drawn_units__gte=0), name="reservation_drawn_not_negative"),
@@ -57,6 +58,7 @@ class Draw(models.Model):
     consensus_ns = models.BigIntegerField()
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [models.CheckConstraint(condition=Q(units__gte=0), name="draw_not_negative")]
         indexes: ClassVar = [models.Index(fields=["reservation", "consensus_ns"], name="draw_by_time")]
 

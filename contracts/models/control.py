@@ -53,6 +53,8 @@ class Hold(models.Model):
     objects = HoldQuerySet.as_manager()
 
     class Meta:
+        default_permissions = ("view",)
+        permissions: ClassVar = [("place_hold", "Can place holds"), ("lift_hold", "Can lift holds")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["scope", "object_uid", "cause"], condition=Q(lifted_at=None), name="hold_once_per_cause"
@@ -83,6 +85,7 @@ class AuditEvent(models.Model):
     seal = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the previous seal and this event.")
 
     class Meta:
+        default_permissions = ("view",)
         indexes: ClassVar = [
             models.Index(fields=["noun", "object_id", "at"], name="audit_by_object"),
             models.Index(fields=["id"], condition=Q(sequence=None), name="audit_unsealed"),

@@ -47,6 +47,8 @@ class Wallet(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        default_permissions = ("view",)
+        permissions: ClassVar = [("stop_wallet", "Can stop and start signing by a wallet")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "account"], name="wallet_once_per_account"),
             models.UniqueConstraint(fields=["custodian", "custody_wallet_id"], name="wallet_once_per_custody_wallet"),
@@ -64,6 +66,7 @@ class Token(models.Model):
     decimals = models.PositiveSmallIntegerField()
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="token_once_per_network"),
             models.CheckConstraint(condition=Q(decimals__lte=77), name="token_decimals_fit_units"),
@@ -129,6 +132,7 @@ class Contract(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="contract_once_per_network"),
             models.CheckConstraint(condition=Q(required_funds_units__gte=0), name="contract_required_funds_not_negative"),
@@ -189,6 +193,7 @@ class Asset(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="asset_once_per_network"),
         ]
@@ -206,6 +211,7 @@ class Holding(models.Model):
     as_of = models.DateTimeField()
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["asset", "holder"], name="holding_once_per_holder"),
             models.CheckConstraint(condition=Q(balance_units__gte=0), name="holding_not_negative"),

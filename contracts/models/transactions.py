@@ -100,6 +100,7 @@ class ContractTransaction(Leased):
     objects = TransactionQuerySet.as_manager()
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["subject", "attempt"], name="transaction_once_per_attempt"),
             models.UniqueConstraint(
@@ -158,6 +159,7 @@ class SignedBody(models.Model):
     sends = models.PositiveIntegerField(default=0)
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["transaction", "node"], name="body_once_per_node"),
         ]
@@ -174,6 +176,9 @@ class CustodyBudget(models.Model):
     tokens = models.FloatField(default=0)
     refilled_at = models.DateTimeField(default=clock.now)
     paused_until = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return self.custodian

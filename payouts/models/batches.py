@@ -76,6 +76,7 @@ class Batch(Leased):
     objects = BatchQuerySet.as_manager()
 
     class Meta:
+        default_permissions = ("view",)
         verbose_name_plural = "batches"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["distribution", "number"], name="batch_once_per_number"),
@@ -133,6 +134,7 @@ class Payment(models.Model):
     paid_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the payment.")
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["distribution", "holder"], name="payment_once_per_holder"),
             models.UniqueConstraint(fields=["distribution", "ordinal"], name="payment_once_per_place"),

@@ -140,6 +140,8 @@ class Distribution(Leased):
     objects = DistributionQuerySet.as_manager()
 
     class Meta:
+        default_permissions = ("add", "view")
+        permissions: ClassVar = [("execute_distribution", "Can start a distribution")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["asset", "snapshot_id"], name="distribution_once_per_snapshot"),
             models.UniqueConstraint(
@@ -192,6 +194,7 @@ class PlanPage(Leased):
     error = models.TextField(blank=True)
 
     class Meta:
+        default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["distribution", "number"], name="plan_page_once"),
         ]

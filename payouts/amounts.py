@@ -2,6 +2,10 @@
 
 from decimal import Decimal, InvalidOperation
 
+from contracts.amounts import format_units
+
+__all__ = ["BadAmount", "format_units", "parse_percentage", "parse_units", "percentage_of", "share_units"]
+
 HUNDREDTHS_PER_WHOLE = 10_000
 
 
@@ -39,15 +43,6 @@ def _parse(text: str, *, example: str) -> Decimal:
     if not value.is_finite() or value <= 0:
         raise BadAmount(f"the amount is {text}; give one above 0")
     return value
-
-
-def format_units(units: int, *, decimals: int, symbol: str = "") -> str:
-    """1250500000 with 6 decimals is ``1,250.5``: exact, with at least two decimals where the token has them."""
-    sign, digits = ("-" if units < 0 else ""), str(abs(units)).rjust(decimals + 1, "0")
-    whole, fraction = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
-    shown = fraction.rstrip("0").ljust(min(2, decimals), "0")
-    text = f"{sign}{int(whole):,}" + (f".{shown}" if shown else "")
-    return f"{text} {symbol}".strip()
 
 
 def share_units(*, pool_units: int, balance_units: int, supply_units: int) -> int:

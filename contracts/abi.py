@@ -1,8 +1,8 @@
 """Speaks the language of EVM contracts: arguments to call data, answers, logs and errors back to values.
 
-Going in, an integer is an int, an address `0x` + 40 hex, bytes of any kind a bytes object or 0x hex of exactly
-the right length, a struct a sequence or a mapping by field name. Coming out, addresses and bytes are lower-case
-0x hex, arrays and structs are tuples: every value can be stored as JSON without loss.
+Going in, an integer is an int, an address `0x` + 40 hex, bytes of any kind a bytes object or 0x hex of
+exactly the right length, a struct a sequence or a mapping by field name. Coming out, addresses and bytes are
+lower-case 0x hex, arrays and structs are tuples: every value can be stored as JSON without loss.
 Nothing is padded, cut or rounded: what does not fit raises ValueError.
 """
 
@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class DecodedError:
-    """`text` is a sentence for an operator; an error nobody knows is named by its selector and shown as hex."""
+    """`text` is a sentence for an operator; an error nobody knows is named by its selector."""
 
     name: str
     args: dict[str, Any]

@@ -1,9 +1,9 @@
 """Hedera's consensus nodes: the exact bytes to be signed, the signed bytes, and one sending of them.
 
 Bodies and signatures are made by hiero-sdk. The sending is not left to its `execute`: that repeats a BUSY by
-itself, goes on to other nodes, refuses for 16 s and more to talk to a node that failed once, and then says in one
-and the same way that nothing was sent and that something was. Here one call is one sending over a connection of
-its own, and the moment at which the connection stands divides "surely not sent" from "may have been accepted".
+itself, goes on to other nodes, refuses for 16 s and more to talk to a node that failed once, and has one
+error for "nothing was sent" and "something was". Here one call is one sending over a connection of its own,
+and the moment at which the connection stands divides "surely not sent" from "may have been accepted".
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def close() -> None:
 
 
 def build_call(spec: CallSpec, *, node: str) -> bytes:
-    """The TransactionBody to be signed, for this node only. ValueError for what the network would not take."""
+    """The TransactionBody to be signed, for this node only; ValueError for what no network would take."""
     if not 0 < spec.gas <= MAX_GAS:
         raise ValueError(f"gas has to be between 1 and {MAX_GAS}, not {spec.gas}")
     contract = ContractId.from_string(_entity(spec.contract))
@@ -118,8 +118,8 @@ def build_call(spec: CallSpec, *, node: str) -> bytes:
 def build_transfer(envelope: Envelope, *, node: str) -> bytes:
     """The payer gives one tinybar to itself.
 
-    The network takes an account once per transfer list (else ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS), so minus one
-    and plus one become one entry of nothing: the payer pays the fee, and the chain has a transaction of it.
+    The network takes an account once per transfer list (else ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS), so minus
+    one and plus one become one entry of nothing: the payer pays the fee, and the chain has its transaction.
     """
     payer = AccountId.from_string(_entity(envelope.payer))
     transfer = TransferTransaction().add_hbar_transfer(payer, -1).add_hbar_transfer(payer, 1)
@@ -127,7 +127,7 @@ def build_transfer(envelope: Envelope, *, node: str) -> bytes:
 
 
 def assemble(body: bytes, *, scheme: Scheme, public_key: bytes, signature: bytes) -> SignedTransaction:
-    """Puts a signature beside the stored body. Verifying it is the caller's business; the shape is checked here."""
+    """Puts a signature beside the stored body. Whether the signature is right is the caller's business."""
     if len(signature) != SIGNATURE_BYTES:
         raise ValueError(f"a signature has {SIGNATURE_BYTES} bytes, not {len(signature)}")
     # Only with a signature map, be it empty, does the SDK take a body for frozen and leave it alone.
@@ -228,7 +228,7 @@ def _entity(text: str) -> str:
 def _public_key(scheme: Scheme, raw: bytes) -> PublicKey:
     if scheme == "SECP256K1":
         return PublicKey.from_bytes_ecdsa(raw)
-    # From 32 bare bytes the SDK warns each time that they might be a private seed; the DER form says what it is.
+    # Of 32 bare bytes the SDK warns each time that they might be a private seed; DER says what they are.
     return PublicKey.from_der(_ED25519_DER + raw)
 
 

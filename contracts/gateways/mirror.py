@@ -200,7 +200,7 @@ class Mirror:
         return None if reply.status == 404 else reply
 
     def _pages(self, path: str, params: Parameters, key: str, read: Callable[[Any], T]) -> Iterator[T]:
-        """Follows `links.next` as it is given: asking on by time alone loses what shares a time with a page's end."""
+        """Follows `links.next` as given: asking on by time loses what shares a time with a page's end."""
         reply = self._get(API + path, params)
         seen: set[str] = set()
         while reply is not None:

@@ -1,9 +1,9 @@
 """The consensus nodes of the configured network, and a fresh connection to one of them.
 
-A local network names its nodes in HEDERA_NODES and speaks plain gRPC. For mainnet, testnet and previewnet the
-mirror node's address book is asked on first use and kept for an hour, and the connection is TLS, pinned to the
-certificate hash of the address book in the way hiero-sdk does it. The pinning is tested against a server of our
-own; no hosted network has been tried yet.
+A local network names its nodes in HEDERA_NODES and speaks plain gRPC. For mainnet, testnet and previewnet
+the mirror node's address book is asked on first use and kept for an hour, and the connection is TLS, pinned
+to the certificate hash of the address book in the way hiero-sdk does it. The pinning is tested against a
+server of our own; no hosted network has been tried yet.
 """
 
 from __future__ import annotations

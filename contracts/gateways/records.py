@@ -1,6 +1,6 @@
 """What a mirror node tells, as frozen values.
 
-Consensus times stay text, `seconds.nanoseconds` with nine digits, so that they compare, sort and store exactly.
+Consensus times stay text, `seconds.nanoseconds` with nine digits: no digit is lost on the way to a column.
 Every `read` raises ValueError, KeyError or TypeError for an answer that does not have the documented shape.
 """
 
@@ -224,7 +224,7 @@ class TokenInfo:
 
 @dataclass(frozen=True, slots=True)
 class TokenRelation:
-    """An association of an account with a token; the statuses are the mirror's words (FROZEN, GRANTED, ...)."""
+    """An account's association with a token; the statuses are the mirror's words (FROZEN, GRANTED, ...)."""
 
     token_id: str
     balance_units: int

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 import stamina
+import urllib3
 from django.conf import settings
 
 from contracts.gateways.errors import Throttled, Unavailable
@@ -108,9 +109,9 @@ class Web:
                 allow_redirects=False,
             ) as response:
                 return _reply(response, time.monotonic() + seconds)
-        except requests.ConnectionError as error:
+        except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
             raise _Pause(f"the mirror node cannot be reached: {error}") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise Unavailable(f"the mirror node did not answer: {error}") from error
 
 
@@ -142,7 +143,8 @@ def _reply(response: requests.Response, deadline: float) -> Reply:
 
 def _content(response: requests.Response, deadline: float) -> bytes:
     content = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    # One chunk is what one look at the socket gives, so a trickling answer comes back here between its drops.
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             raise Unavailable(f"the mirror node's answer is longer than {MAX_ANSWER_BYTES} bytes")

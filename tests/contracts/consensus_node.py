@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent import futures
+from typing import Any
 
 import grpc
 from hiero_sdk_python.hapi.services import (
@@ -13,8 +14,6 @@ from hiero_sdk_python.hapi.services import (
     transaction_pb2,
     transaction_response_pb2,
 )
-
-Answer = transaction_response_pb2.TransactionResponse
 
 
 def free_port() -> int:
@@ -39,23 +38,21 @@ class ConsensusNode(
         self._credentials = credentials
         self._server: grpc.Server | None = None
 
-    def contractCallMethod(
-        self, request: transaction_pb2.Transaction, context: grpc.ServicerContext
-    ) -> Answer:
+    def contractCallMethod(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
         return self._answer("contractCallMethod", request, context)
 
-    def cryptoTransfer(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Answer:
+    def cryptoTransfer(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
         return self._answer("cryptoTransfer", request, context)
 
     def _answer(
         self, method: str, request: transaction_pb2.Transaction, context: grpc.ServicerContext
-    ) -> Answer:
+    ) -> Any:
         self.received.append((method, request.SerializeToString()))
         self.before_answer(context)
         code = (
             int(self.code) if self.code.isdecimal() else response_code_pb2.ResponseCodeEnum.Value(self.code)
         )
-        return Answer(nodeTransactionPrecheckCode=code)
+        return transaction_response_pb2.TransactionResponse(nodeTransactionPrecheckCode=code)
 
     def hang(self) -> None:
         """Gives no answer while the node lives."""

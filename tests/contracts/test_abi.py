@@ -38,7 +38,9 @@ TOPICS = {
     "AmountSnapshotExecuted": "a2154995182ddad982e23733aa2714f1188ba008eda9ae93ec5a3e2564cdb712",
     "AmountSnapshotByAddressesExecuted": "50d91f96b75116519a8eb8382688ac6b0887fca263390711160d695c9dc84ef9",
     "PercentageSnapshotExecuted": "659a2cfde48de9f7b1ba77b7adc9433a791a167b7538592bd47de7f6cd5d993b",
-    "PercentageSnapshotByAddressesExecuted": "a34f2b4ae38db78b4a0932767adbe8b1f9f1cbcb2feccc6ab2933e83ba2996a6",
+    "PercentageSnapshotByAddressesExecuted": (
+        "a34f2b4ae38db78b4a0932767adbe8b1f9f1cbcb2feccc6ab2933e83ba2996a6"
+    ),
     "PaymentTokenTransferred": "3fc99149285e47b27500309348bb85523c28491ab72690d98f40e5e83af4f844",
     "PaymentTokenChanged": "cf0c407085ca3ba312474d8448768345a1f695deaa14fcbd6d3bfee5f1ebce86",
     "TokenAssociated": "bbbf805ef99ca7d0b7d2cc769719f2a281c9b3331a3642efa75a712e3094a166",
@@ -50,7 +52,8 @@ ERRORS: dict[str, tuple[list[str], list[Any], str]] = {
     "094c9a35": (
         ["uint256", "uint256"],
         [1_800_000_000, 1_799_999_999],
-        "the payment date has not come: payable from 2027-01-15 08:00:00 UTC, asked at 2027-01-15 07:59:59 UTC",
+        "the payment date has not come: "
+        "payable from 2027-01-15 08:00:00 UTC, asked at 2027-01-15 07:59:59 UTC",
     ),
     "f64198d3": ([], [], "the payout contract could not be associated with the payment token"),
     "8210f163": (["address", "uint256"], [BOB, 7], f"the transfer of 7 base units to {BOB} failed"),

@@ -294,7 +294,7 @@ def test_a_tls_node_that_is_down_is_surely_not_sent(book: _AddressBook) -> None:
 
 
 class _CuttingRelay:
-    """Passes bytes both ways until the node has received a transaction, then resets the client's connection."""
+    """Passes bytes both ways until the node has received a transaction, then cuts the client off."""
 
     def __init__(self, node: ConsensusNode) -> None:
         self._node = node

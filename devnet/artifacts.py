@@ -26,8 +26,9 @@ class Artifact:
     runtime: bytes
 
     def creation_code(self, arguments: Sequence[Any]) -> bytes:
-        constructor = next((entry for entry in self.abi if entry["type"] == "constructor"), {"inputs": []})
-        return self.bytecode + _encode(constructor["inputs"], arguments, f"{self.name} constructor")
+        constructors = [entry for entry in self.abi if entry["type"] == "constructor"]
+        inputs = constructors[0]["inputs"] if constructors else ()
+        return self.bytecode + _encode(inputs, arguments, f"{self.name} constructor")
 
     def call_data(self, function: str, arguments: Sequence[Any]) -> bytes:
         entry = self._function(function)

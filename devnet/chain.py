@@ -1,7 +1,7 @@
-"""The chain thread: one order of transactions, strictly rising consensus times, a record file every two seconds.
+"""The chain thread: one order of transactions, strictly rising consensus times, a record file every 2 s.
 
-Every transaction is stored before anybody hears of its consensus. A failure to store stops the chain, because the EVM
-would be ahead of its log.
+Every transaction is stored before anybody hears of its consensus. A failure to store stops the chain, because
+the EVM would be ahead of its log.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ T = TypeVar("T")
 CONSENSUS_SECONDS = 0.2
 BLOCK_SECONDS = 2.0
 NODE_SHARE = 10
+JOB_SECONDS = 60
 
 
 class ChainStopped(RuntimeError):
@@ -120,7 +121,7 @@ class Chain:
                 future.set_exception(error)
 
         self._enqueue(act, 0.0)
-        return future.result()
+        return future.result(JOB_SECONDS)
 
     def close_block(self) -> None:
         """Ends the open record file now, so that mirrors show its records."""
@@ -163,7 +164,7 @@ class Chain:
                 if time.monotonic() >= self._next_block_at:
                     self._close_block()
             self._close_block()
-        except Exception:
+        except BaseException:  # the engine's panics are no Exception
             self.is_open = False
             logger.critical("the local chain stopped: its log cannot be written", exc_info=True)
 
@@ -232,9 +233,7 @@ class Chain:
                 del self._accepted[key]
 
 
-def admin_record(
-    chain: Chain, payer: str, name: str, effect: Effect, moment: Moment, memo: str = "", fee: int = 0
-) -> Record:
+def admin_record(chain: Chain, payer: str, name: str, effect: Effect, moment: Moment) -> Record:
     """The record of an administrator's transaction: an id of its own, no fee, first node."""
     identity = id_text(payer, moment.consensus_ns - 1)
     return Record(
@@ -245,11 +244,11 @@ def admin_record(
         name=name,
         result=effect.result,
         hash=hashlib.sha384(identity.encode()).digest(),
-        memo=memo.encode(),
+        memo=b"",
         valid_start_ns=moment.consensus_ns - 1,
         valid_seconds=120,
         max_fee=0,
-        charged_fee=fee,
+        charged_fee=0,
         entity_id=effect.entity_id,
         transfers=effect.transfers,
         call=effect.call,

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 from devnet.clock import default_directory
 
-TOKEN_FILE = "control.json"
+ACCESS_FILE = "control.json"
 TIMEOUT_SECONDS = 60
 # Loopback must never go through a proxy named in the environment.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -35,7 +35,7 @@ class DevnetClient:
         """The client of the devnet that runs in this directory; raises NotRunning."""
         directory = state_dir or default_directory()
         try:
-            access = json.loads((directory / TOKEN_FILE).read_text())
+            access = json.loads((directory / ACCESS_FILE).read_text())
         except FileNotFoundError:
             raise NotRunning(f"the devnet of {directory} is not running; start it with `make up`") from None
         return cls(access["url"], access["token"])
@@ -204,14 +204,15 @@ class DevnetClient:
         return cast(list[dict[str, str]], self._ask("custody_requests", forget=forget))
 
     def prepare(self, **plan: Any) -> dict[str, Any]:
-        """A payer with asset, payment token and funded payout contract; arguments as in scenario.Plan, and
+        """A payer with asset, payment token and funded payout contract, as ids and addresses.
 
-        `wallet` (name of the custody wallet, default paydate), `scheme`, or `public_key` of the payer, and `hbar`.
+        Arguments as in scenario.Plan; besides, the payer: `wallet` (a custody wallet's name, default paydate)
+        with `scheme`, or `public_key`; and `hbar`.
         """
         return cast(dict[str, Any], self._ask("prepare", **plan))
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - the address comes from our own state directory
             f"{self._url}/{operation}",
             data=json.dumps(arguments).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},

@@ -1,7 +1,7 @@
 """The control address of the devnet: what its owner may do, for the command line, the demo and the tests.
 
-Loopback only, and guarded by a random token in the state directory (mode 0600), because another user of the machine, or a
-web page in a browser, could reach the port.
+Loopback only, and guarded by a random token in the state directory (mode 0600), because another user of the
+machine, or a web page in a browser, could reach the port.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devnet.artifacts import ArtifactError, artifact
-from devnet.client import TOKEN_FILE
+from devnet.client import ACCESS_FILE
 from devnet.faults import SWITCHES, UnknownFault
 from devnet.http import Answer, JsonServer, Request, Route
 from devnet.keys import ECDSA, ED25519
@@ -56,7 +56,7 @@ class ControlServer(JsonServer):
 
     @property
     def _file(self) -> Path:
-        return self._devnet.state_dir / TOKEN_FILE
+        return self._devnet.state_dir / ACCESS_FILE
 
     def _operate(self, request: Request) -> Answer:
         operation = self._operations.get(request.params["name"])

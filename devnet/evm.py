@@ -1,12 +1,13 @@
 """The EVM of the local Hedera: pyrevm behind two operations, run (kept or undone) and view (always undone).
 
-pyrevm never finalises its journal: storage slots stay warm between transactions, so a repeated payout costs about half of
-what a chain would charge. `gas_used` is indicative; fees.py puts a table under it.
+pyrevm never finalises its journal: storage slots stay warm between transactions, so a repeated payout costs
+about half of what a chain would charge. `gas_used` is indicative; fees.py puts a table under it.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import pyrevm
 from eth_utils.crypto import keccak
@@ -14,10 +15,10 @@ from eth_utils.crypto import keccak
 from devnet.records import NS, LogEntry
 
 CHAIN_ID = 298
-TOKEN_SERVICE = "0x0000000000000000000000000000000000000167"
+HTS_ADDRESS = "0x0000000000000000000000000000000000000167"
 UNLIMITED_GAS = 2**62
 _CODE_PADDING = 33
-_REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
+_REVERT = re.compile(r"Revert \{ gas_used: (?P<gas>\d+), output: 0x(?P<output>[0-9a-f]*) \}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Machine:
         self._evm = pyrevm.EVM(env=environment, spec_id="CANCUN", gas_limit=UNLIMITED_GAS)
         if token_service_code:
             info = pyrevm.AccountInfo(nonce=1, code=token_service_code, code_hash=keccak(token_service_code))
-            self._evm.insert_account_info(TOKEN_SERVICE, info)
+            self._evm.insert_account_info(HTS_ADDRESS, info)
 
     def run(self, step: Step, keep: Callable[[Outcome], bool] = lambda outcome: True) -> Outcome:
         """Runs the step; a success that `keep` accepts stays, everything else is undone."""
@@ -76,7 +77,7 @@ class Machine:
     def view(
         self, sender: str, to: str, data: bytes, block_number: int, at_ns: int, gas: int = UNLIMITED_GAS
     ) -> tuple[bool, bytes]:
-        """(True, output), or (False, revert data). What the call writes is undone, down to the warmth of a slot."""
+        """(True, output) or (False, revert data). All the call writes is undone, the warmth of slots too."""
         self._at(block_number, at_ns)
         start = self._evm.snapshot()
         try:
@@ -106,18 +107,18 @@ class Machine:
             return self._failed(str(error), step.gas)
 
     def _done(self, output: bytes, created: str | None = None) -> Outcome:
-        result = self._evm.result
+        result = cast(pyrevm.ExecutionResult, self._evm.result)
         return Outcome(True, output, result.gas_used, tuple(_logs(result.logs)), created)
 
     def _failed(self, text: str, gas: int) -> Outcome:
-        if _REVERT.search(text):
-            return Outcome(False, _revert_data(text), self._evm.result.gas_used)
+        if (found := _REVERT.search(text)) is not None:
+            return Outcome(False, bytes.fromhex(found["output"]), int(found["gas"]))
         return Outcome(False, b"", gas, halt=text)
 
 
 def _revert_data(text: str) -> bytes:
     found = _REVERT.search(text)
-    return bytes.fromhex(found.group(1)) if found else b""
+    return bytes.fromhex(found["output"]) if found else b""
 
 
 def _logs(logs: list[pyrevm.Log]) -> list[LogEntry]:

@@ -36,7 +36,7 @@ class Executor:
         self._faults = faults
 
     def execute(self, submission: Submission, moment: Moment) -> Effect:
-        """Everything a node found in order may be otherwise by now, so time, id and money are looked at again."""
+        """What a node found in order may be otherwise by now: time, id and money are looked at again."""
         if submission.valid_until_ns <= moment.consensus_ns:
             return Effect("TRANSACTION_EXPIRED")
         if self._ledger.by_id(submission.transaction_id):
@@ -133,7 +133,7 @@ def _failure(outcome: Outcome) -> str:
 def _call_outcome(
     sender: str, to: str, data: bytes, gas: int, result: str, outcome: Outcome, used: int | None = None
 ) -> CallOutcome:
-    """As records show it: a revert's data is the error message in hex, other failures are named; no logs then."""
+    """As records show it: a revert's data becomes the error message in hex, other failures are named."""
     error = None
     if result != SUCCESS:
         error = "0x" + outcome.output.hex() if result == "CONTRACT_REVERT_EXECUTED" else result

@@ -63,7 +63,7 @@ class FaultBoard:
     def __init__(self, directory: Path | None = None, *, seed: int = 0) -> None:
         self._path = directory / "faults.json" if directory else None
         self._lock = threading.RLock()
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - repeatable dice
         self._listeners: list[Callable[[], None]] = []
         self._faults: dict[tuple[str, ...], Fault] = {}
         self._load()

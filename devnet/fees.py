@@ -1,4 +1,4 @@
-"""What a transaction costs on the local Hedera: a plausible exchange rate, and the gas table under the EVM's count."""
+"""What a transaction costs on the local Hedera: a plausible rate, and the gas table under the EVM's count."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CHILD_RECORDS_PER_TRANSFER = 2
 
 @dataclass(frozen=True, slots=True)
 class GasTable:
-    """The least a call needs, whatever the EVM counts: `base` plus `per_transfer` for each ERC-20 Transfer log.
+    """The least a call needs, whatever the EVM counts: `base` plus `per_transfer` for each Transfer log.
 
     45,000 is about what a paid holder costs on chain; the fault `consensus.gas` sets other figures.
     """

@@ -158,8 +158,8 @@ class _Connection(BaseHTTPRequestHandler):
 class JsonServer:
     """A loopback server over a route table; subclasses override `before` for faults and latency.
 
-    `before` may sleep, return an answer instead of the handler's, or raise Halt or Drop; `after` sees the answer and may
-    raise Drop, which is "accepted, but the reply was lost".
+    `before` may sleep, return an answer instead of the handler's, or raise Halt or Drop; `after` sees the
+    answer and may raise Drop: accepted, but the reply was lost.
     """
 
     def __init__(self, routes: Sequence[Route] = (), *, port: int = 0) -> None:

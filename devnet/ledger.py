@@ -4,13 +4,13 @@ The chain thread appends; everybody else reads. All times are integer nanosecond
 """
 
 import bisect
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from devnet.directory import Directory
 from devnet.faults import FaultBoard
 from devnet.records import (
     NS,
@@ -55,11 +55,9 @@ class LogPlace:
 
 
 class Views(Protocol):
-    """Read-only calls on past states (devnet/evm.py)."""
+    """Read-only calls on past states (devnet/replicas.py)."""
 
-    def call_at(
-        self, height: int, to: str, data: bytes, sender: str | None, reader: str
-    ) -> tuple[bool, bytes]: ...
+    def call_at(self, height: int, to: str, data: bytes, sender: str | None) -> tuple[bool, bytes]: ...
 
     def relations(self, height: int, account: Account, tokens: Sequence[Token]) -> list[TokenRelation]: ...
 
@@ -75,23 +73,19 @@ class _Index:
     logs_by_address: dict[str, list[LogPlace]] = field(default_factory=lambda: defaultdict(list))
 
 
-class Ledger:
-    def __init__(self, faults: FaultBoard, now_ns: Callable[[], int] = time.time_ns) -> None:
+LONG_AGO = float("-inf")
+
+
+class Ledger(Directory):
+    def __init__(self, faults: FaultBoard) -> None:
+        super().__init__()
         self.faults = faults
-        self.now_ns = now_ns
         self.views: Views | None = None
-        self._lock = threading.RLock()
         self._records: list[Record] = []
         self._times: list[int] = []
         self._blocks: list[Block] = []
         self._closed_at: list[float] = []
         self._index = _Index()
-        self._accounts: dict[str, Account] = {}
-        self._account_by_evm: dict[str, str] = {}
-        self._contracts: dict[str, Contract] = {}
-        self._contract_by_evm: dict[str, str] = {}
-        self._tokens: dict[str, Token] = {}
-        self._token_by_evm: dict[str, str] = {}
         self._balances: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self._shown: dict[int, int] = {}
 
@@ -103,30 +97,16 @@ class Ledger:
             self._records.append(record)
             self._times.append(record.consensus_ns)
             self._index.by_id[record.transaction_id].append(position)
-            self._index.by_hash.setdefault(record.hash, position)
+            for digest in (record.hash, record.hash[:32]):
+                self._index.by_hash.setdefault(digest, position)
             self._index_accounts(record, position)
             self._index_call(record, position)
 
-    def add_block(self, block: Block, *, closed_at: float = 0.0) -> None:
+    def add_block(self, block: Block, *, closed_at: float = LONG_AGO) -> None:
         """`closed_at` (monotonic seconds) starts the lag of mirrors; blocks of an earlier run have none."""
         with self._lock:
             self._blocks.append(block)
             self._closed_at.append(closed_at)
-
-    def add_account(self, account: Account) -> None:
-        with self._lock:
-            self._accounts[account.account] = account
-            self._account_by_evm[account.evm_address] = account.account
-
-    def add_contract(self, contract: Contract) -> None:
-        with self._lock:
-            self._contracts[contract.contract_id] = contract
-            self._contract_by_evm[contract.evm_address] = contract.contract_id
-
-    def add_token(self, token: Token) -> None:
-        with self._lock:
-            self._tokens[token.token_id] = token
-            self._token_by_evm[token.evm_address] = token.token_id
 
     def move_tinybars(self, consensus_ns: int, transfers: Iterable[tuple[str, int]]) -> None:
         with self._lock:
@@ -198,8 +178,6 @@ class Ledger:
         """Full hash (48 bytes) or the 32 bytes that contract results show."""
         with self._lock:
             position = self._index.by_hash.get(digest)
-            if position is None and len(digest) == 32:
-                position = next((p for h, p in self._index.by_hash.items() if h[:32] == digest), None)
             return None if position is None else self._records[position]
 
     def logs(self, address: str, *, since: int = 0, until: int | None = None) -> Iterator[LogPlace]:
@@ -214,12 +192,7 @@ class Ledger:
         """Blocks whose `to_ns` lies in [since, until], ascending."""
         with self._lock:
             low = bisect.bisect_left(self._blocks, since, key=_block_end)
-            high = (
-                len(self._blocks)
-                if until is None
-                else bisect.bisect_right(self._blocks, until, key=_block_end)
-            )
-            return self._blocks[low:high]
+            return self._blocks[low : self._end_of_blocks(until)]
 
     def block(self, number: int) -> Block | None:
         with self._lock:
@@ -230,45 +203,11 @@ class Ledger:
 
     def newest_block(self, until: int | None = None) -> Block | None:
         with self._lock:
-            end = (
-                len(self._blocks)
-                if until is None
-                else bisect.bisect_right(self._blocks, until, key=_block_end)
-            )
+            end = self._end_of_blocks(until)
             return self._blocks[end - 1] if end else None
 
     def block_of(self, record: Record) -> Block | None:
         return self.block(record.block_number)
-
-    def account(self, id_or_evm: str) -> Account | None:
-        """By 0.0.x, EVM address, or the long-zero form of the number; with or without 0x, any case."""
-        with self._lock:
-            return self._accounts.get(self._key(id_or_evm, self._account_by_evm))
-
-    def contract(self, id_or_evm: str) -> Contract | None:
-        with self._lock:
-            return self._contracts.get(self._key(id_or_evm, self._contract_by_evm))
-
-    def token(self, id_or_evm: str) -> Token | None:
-        with self._lock:
-            return self._tokens.get(self._key(id_or_evm, self._token_by_evm))
-
-    def accounts(self) -> list[Account]:
-        with self._lock:
-            return sorted(self._accounts.values(), key=lambda account: account.number)
-
-    def contracts(self) -> list[Contract]:
-        with self._lock:
-            return list(self._contracts.values())
-
-    def tokens(self) -> list[Token]:
-        with self._lock:
-            return list(self._tokens.values())
-
-    def with_hts_like(self, token_id: str, hts_like: bool) -> Token:
-        """The token as it would be; the chain writes it."""
-        with self._lock:
-            return replace(self._tokens[token_id], hts_like=hts_like)
 
     def balance(self, account: str, at_ns: int | None = None) -> int:
         """Tinybars after everything up to `at_ns` (default: the newest state)."""
@@ -298,13 +237,17 @@ class Ledger:
         if self.views is None:
             return False, b""
         height = self.height(replica) if block is None else min(block, self.height(replica))
-        reader = f"replica-{replica}" if block is None else "history"
-        return self.views.call_at(height, to, data, sender, reader)
+        return self.views.call_at(height, to, data, sender)
 
     def height(self, replica: int = 0) -> int:
         """Number of the newest block this replica has; -1 before the first."""
         newest = self.newest_block(self.visible_until(replica))
         return newest.number if newest else -1
+
+    def _end_of_blocks(self, until: int | None) -> int:
+        if until is None:
+            return len(self._blocks)
+        return bisect.bisect_right(self._blocks, until, key=_block_end)
 
     def _contract_as_account(self, id_or_evm: str) -> Account | None:
         contract = self.contract(id_or_evm)
@@ -313,14 +256,6 @@ class Ledger:
         return Account(
             contract.contract_id, contract.evm_address, None, "", contract.created_ns, contract.memo
         )
-
-    def _key(self, id_or_evm: str, by_evm: Mapping[str, str]) -> str:
-        if "." in id_or_evm:
-            return id_or_evm
-        address = evm_hex(id_or_evm)
-        if address.startswith("0x" + "0" * 24) and address not in by_evm:
-            return f"0.0.{int(address, 16)}"
-        return by_evm.get(address, "")
 
 
 def _place_time(place: LogPlace) -> int:

@@ -33,8 +33,8 @@ THREADS = 16
 
 
 class Node(
-    smart_contract_service_pb2_grpc.SmartContractServiceServicer,
-    crypto_service_pb2_grpc.CryptoServiceServicer,
+    smart_contract_service_pb2_grpc.SmartContractServiceServicer,  # type: ignore[misc] # generated, untyped
+    crypto_service_pb2_grpc.CryptoServiceServicer,  # type: ignore[misc]
 ):
     """One node's services. Faults concern a memo (`match`) and may name a node."""
 
@@ -65,7 +65,7 @@ class Node(
         return response_pb2.Response(transactionGetReceipt=answer)
 
     def getTxRecordByTxID(self, request: query_pb2.Query, context: grpc.ServicerContext) -> Any:
-        """A paid query: asked for its cost it names it, else the payment goes through consensus like any other."""
+        """A paid query: it names its cost when asked, else its payment goes to consensus like any other."""
         query = request.transactionGetRecord
         asks_cost = query.header.responseType == query_header_pb2.COST_ANSWER
         code = "OK" if asks_cost else self._take_payment(query.header.payment)

@@ -1,4 +1,4 @@
-"""What the owner of the local chain may do: accounts, contracts, tokens. Every operation runs on the chain thread."""
+"""What the owner of the local chain may do: accounts, contracts, tokens. All on the chain thread."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -139,9 +139,9 @@ class Operations:
     # -- on the chain thread
 
     def _create_account(self, chain: Chain, kind: str, key_hex: str, hbar: int, memo: str) -> Account:
-        for known in chain.ledger.accounts():
-            if known.key_hex == key_hex:
-                return known
+        known = chain.ledger.account_with_key(key_hex)
+        if known:
+            return known
         moment = chain.moment()
         name = f"0.0.{chain.state.next_entity}"
         address = evm_alias(kind, key_hex) or long_zero(name)

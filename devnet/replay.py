@@ -1,4 +1,4 @@
-"""The chain's state as the sum of its log: the same function applies an entry when it happens and when it is replayed."""
+"""The chain's state as the sum of its log: one function applies an entry, when it happens and on replay."""
 
 import time
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from devnet import genesis
 from devnet.evm import Machine
 from devnet.execution import SUCCESS, Moment, step_of
 from devnet.faults import FaultBoard
-from devnet.ledger import Ledger
+from devnet.ledger import LONG_AGO, Ledger
 from devnet.records import Account, Block, Contract, Record, Token
 from devnet.replicas import Replicas, StepLog
 from devnet.store import Entry, Genesis, Store
@@ -99,7 +99,7 @@ def _apply_step(state: State, record: Record) -> None:
 
 
 def _apply_block(state: State, block: Block) -> None:
-    state.ledger.add_block(block, closed_at=time.monotonic() if state.is_live else 0.0)
+    state.ledger.add_block(block, closed_at=time.monotonic() if state.is_live else LONG_AGO)
     state.next_block = block.number + 1
     state.block_from_ns = block.to_ns + 1
     state.last_ns = block.to_ns

@@ -1,7 +1,7 @@
 """Past EVM states: trailing machines fed from the same steps as the chain.
 
-The engine cannot look back, so each reader (a mirror replica, or history) has a machine that only moves forward and is
-rebuilt from the first step when an older state is asked for.
+The engine cannot look back. So a few machines only move forward, each from the state it was last asked for; a
+state older than all of them is rebuilt from the first step.
 """
 
 import bisect
@@ -15,6 +15,7 @@ from devnet.evm import Machine, Step
 from devnet.records import Account, Token, TokenRelation
 
 DEFAULT_SENDER = "0x" + "0" * 40
+POOL_SIZE = 4
 
 
 class StepLog:
@@ -41,7 +42,6 @@ class _Replica:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.position = 0
-        self.lock = threading.Lock()
 
     def advance(self, steps: StepLog, position: int) -> None:
         while self.position < position:
@@ -51,7 +51,7 @@ class _Replica:
 
 
 class Replicas:
-    """Answers view calls on any past block; implements `ledger.Views`."""
+    """Answers view calls on any past block; implements `ledger.Views`. One call at a time."""
 
     def __init__(
         self, steps: StepLog, machine: Callable[[], Machine], block_end: Callable[[int], int]
@@ -59,19 +59,13 @@ class Replicas:
         self._steps = steps
         self._machine = machine
         self._block_end = block_end
-        self._lock = threading.Lock()
-        self._replicas: dict[str, _Replica] = {}
+        self._lock = threading.RLock()
+        self._pool: list[_Replica] = []
 
-    def call_at(
-        self, height: int, to: str, data: bytes, sender: str | None, reader: str
-    ) -> tuple[bool, bytes]:
-        at_ns = self._block_end(height)
-        position = self._steps.position(height)
-        replica = self._take(position, reader)
-        try:
-            return replica.machine.view(sender or DEFAULT_SENDER, to, data, height, at_ns)
-        finally:
-            replica.lock.release()
+    def call_at(self, height: int, to: str, data: bytes, sender: str | None) -> tuple[bool, bytes]:
+        with self._lock:
+            replica = self._at(self._steps.position(height))
+            return replica.machine.view(sender or DEFAULT_SENDER, to, data, height, self._block_end(height))
 
     def relations(self, height: int, account: Account, tokens: Sequence[Token]) -> list[TokenRelation]:
         found = (self._relation(height, account, token) for token in tokens)
@@ -99,32 +93,21 @@ class Replicas:
         """A view of at most one address with one word as its answer; 0 where the token has no such view."""
         types = ["address"] if holder else []
         data = keccak(text=f"{name}({','.join(types)})")[:4] + encode(types, [holder] if holder else [])
-        success, output = self.call_at(height, token, data, None, "replica-0")
+        success, output = self.call_at(height, token, data, None)
         return int(decode(["uint256"], output)[0]) if success and len(output) >= 32 else 0
 
-    def _take(self, position: int, reader: str) -> _Replica:
-        """A locked replica at exactly this position; any reader's machine that already stands there will do."""
-        with self._lock:
-            at_place = [one for one in self._replicas.values() if one.position == position]
-            mine = self._replicas.get(reader)
-            if not at_place and (mine is None or mine.position > position):
-                mine = self._replicas[reader] = _Replica(self._machine())
-        for replica in at_place:
-            replica.lock.acquire()
-            if replica.position == position:
-                return replica
-            replica.lock.release()
-        return self._advance(mine, position, reader)
-
-    def _advance(self, mine: _Replica | None, position: int, reader: str) -> _Replica:
-        replica = mine or self._replicas.setdefault(reader, _Replica(self._machine()))
-        replica.lock.acquire()
-        if replica.position > position:
-            replica.lock.release()
-            replica = _Replica(self._machine())
-            replica.lock.acquire()
+    def _at(self, position: int) -> _Replica:
+        """A machine at this position; the pool is kept in the order of last use."""
+        behind = [replica for replica in self._pool if replica.position <= position]
+        replica = max(behind, key=lambda one: one.position) if behind else self._fresh()
         replica.advance(self._steps, position)
+        self._pool = [one for one in self._pool if one is not replica] + [replica]
         return replica
+
+    def _fresh(self) -> _Replica:
+        if len(self._pool) == POOL_SIZE:
+            del self._pool[0]
+        return _Replica(self._machine())
 
 
 def _kyc_status(has_kyc: int) -> str:

@@ -38,7 +38,7 @@ PAYOUT_ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`maturity_in` and `started_ago` (seconds) concern bonds only; `fund` is in units of the payment token."""
+    """`maturity_in` and `started_ago` (seconds) concern bonds only; `fund` is in payment token units."""
 
     holders: int = 100
     asset_version: str = "7"

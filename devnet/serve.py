@@ -22,7 +22,8 @@ def serve(
     devnet = Devnet(state_dir, ports, block_seconds=block_seconds, consensus_seconds=consensus_seconds)
     devnet.start()
     say(
-        f"devnet ready: mirror {devnet.mirror.url}, custody {devnet.dfns.url}, nodes {devnet.nodes.addresses()}"
+        f"devnet ready: nodes {devnet.nodes.addresses()}, mirror {devnet.mirror.url}, "
+        f"custody {devnet.dfns.url}"
     )
     # A bare wait() would hold signals back; in slices it also notices a chain that stopped by itself.
     while not stopping.wait(0.5) and devnet.chain.is_open:

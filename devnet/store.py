@@ -1,7 +1,7 @@
 """The devnet's memory: an append-only log in SQLite, replayed at start, because an EVM state cannot be saved.
 
-Entries of one `append` become durable together, before anybody hears of them: a process killed at any point restarts with
-whole transactions only.
+Entries of one `append` become durable together, before anybody hears of them: a process killed at any point
+restarts with whole transactions only.
 """
 
 import json
@@ -28,7 +28,7 @@ class Genesis:
 
 
 Entry = Genesis | Account | Contract | Token | Record | Step | Block
-_KINDS: dict[str, type[Entry]] = {
+_KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (Genesis, Account, Contract, Token, Record, Step, Block)
 }
 
@@ -42,7 +42,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
-        # NORMAL survives the death of the process, which is the promise; only a power cut could take the tail.
+        # NORMAL survives the death of the process, which is the promise; a power cut could take the tail.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._check_version()
         self._db.execute(
@@ -93,10 +93,14 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     if origin is tuple:
         return _tuple_reader(arguments)
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        readers = [_reader(hints[field.name]) for field in fields(kind)]
-        return lambda plain: kind(*(read(item) for read, item in zip(readers, plain, strict=True)))
+        return _dataclass_reader(kind)
     return bytes.fromhex if kind is bytes else lambda plain: plain
+
+
+def _dataclass_reader(kind: Any) -> Callable[[Any], Any]:
+    hints = get_type_hints(kind)
+    readers = [_reader(hints[field.name]) for field in fields(kind)]
+    return lambda plain: kind(*(read(item) for read, item in zip(readers, plain, strict=True)))
 
 
 def _tuple_reader(arguments: tuple[Any, ...]) -> Callable[[Any], tuple[Any, ...]]:

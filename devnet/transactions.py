@@ -189,7 +189,7 @@ def entity_text(entity: basic_types_pb2.AccountID) -> str:
 
 def _contract_text(contract: basic_types_pb2.ContractID) -> str:
     if contract.evm_address:
-        return "0x" + contract.evm_address.hex()
+        return "0x" + bytes(contract.evm_address).hex()
     return f"{contract.shardNum}.{contract.realmNum}.{contract.contractNum}"
 
 

@@ -1,5 +1,6 @@
 """The chain: its time, blocks, past states, and what survives a stop or kill -9."""
 
+import itertools
 import json
 import os
 import signal
@@ -45,7 +46,7 @@ def test_consensus_times_rise_strictly_also_when_the_clock_falls_back(devnet: De
 def test_an_idle_chain_makes_blocks_that_touch(devnet: Devnet) -> None:
     blocks = wait_for(lambda: (found := devnet.ledger.blocks()) and len(found) > 3 and found)
     assert [block.number for block in blocks] == list(range(len(blocks)))
-    for before, block in zip(blocks, blocks[1:], strict=False):
+    for before, block in itertools.pairwise(blocks):
         assert block.from_ns == before.to_ns + 1
         assert block.previous_hash == before.hash
         assert block.to_ns >= block.from_ns

@@ -27,9 +27,7 @@ class FixedViews:
     def __init__(self) -> None:
         self.calls: list[tuple[int, str, str | None]] = []
 
-    def call_at(
-        self, height: int, to: str, data: bytes, sender: str | None, reader: str
-    ) -> tuple[bool, bytes]:
+    def call_at(self, height: int, to: str, data: bytes, sender: str | None) -> tuple[bool, bytes]:
         self.calls.append((height, to, sender))
         if data[:1] in REVERTS:
             return False, REVERTS[data[:1]]

@@ -13,7 +13,7 @@ from devnet.clock import default_directory
 
 class Command(BaseCommand):
     help = "The local Hedera and DFNS on loopback: serve them, prepare scenarios, switch faults, move time."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own form; needs no database
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -50,8 +50,8 @@ def world(devnet_world: World, settings: Settings, transactional_db: None) -> It
 
 
 @pytest.fixture
-def pump(monkeypatch: pytest.MonkeyPatch) -> Pump:
+def pump(world: World, monkeypatch: pytest.MonkeyPatch) -> Pump:
     """Takes the place of Redis and the workers: rings are answered when the test says so."""
-    pump = Pump()
+    pump = Pump(world)
     monkeypatch.setattr(doorbell, "_send", pump.send)
     return pump

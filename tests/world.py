@@ -18,16 +18,19 @@ from contracts.gateways import hedera
 from contracts.models import Asset, ContractTransaction, Wallet
 from contracts.services import wallets
 from contracts.services.registering import NewAsset, add_asset, add_wallet
+from devnet.records import Record
 from devnet.runtime import Devnet
 from payouts.models import Batch, Distribution
 
-BATCH_TASKS = ("contracts.sweep", "payouts.sweep")
+BEAT_TASKS = ("contracts.sweep", "payouts.sweep")
+WALLETS = (("paydate", "SECP256K1"), ("edwards", "ED25519"))
 
 
 class World:
     """One devnet for the whole test run; every test gets assets of its own on it."""
 
     def __init__(self, folder: Path) -> None:
+        self._spare: dict[str, Any] | None = None
         self.net = Devnet(folder, block_seconds=0.2, consensus_seconds=0.02)
         self.net.start()
 
@@ -45,17 +48,33 @@ class World:
         settings.CLOCK_OFFSET = "devnet.clock.offset_ns"
         settings.CUSTODY_REQUESTS_PER_MINUTE = 0
         settings.EXPIRY_MARGIN_SECONDS = 2
-        settings.LOOK_SPACING_SECONDS = 1
-        settings.RESEND_SECONDS = 1
         wallets._verified.clear()
         hedera.close()
 
+    def advance(self, seconds: int) -> None:
+        """Moves chain and Paydate together."""
+        self.control.do_advance(seconds)
+
+    def fault(self, name: str, *, count: int | None = None, match: str = "", **params: Any) -> None:
+        self.control.do_fault(name, params, count=count, match=match)
+
+    def clear(self, name: str) -> None:
+        self.control.do_clear(name)
+
     def asset(self, *, holders: int = 5, **plan: Any) -> "Setting":
         """An asset with holders, registered as an operator would."""
-        made = self.control.do_prepare(holders=holders, **plan)
+        return self.register(self.control.do_prepare(holders=holders, **plan))
+
+    def spare_asset(self) -> "Setting":
+        """The same asset for every test that only wants something to call."""
+        if self._spare is None:
+            self._spare = self.control.do_prepare(holders=1)
+        return self.register(self._spare)
+
+    def register(self, made: dict[str, Any]) -> "Setting":
         wallet = Wallet.objects.filter(account=made["payer"]["id"]).first() or add_wallet(
             custodian_name="DFNS",
-            custody_wallet_id=self.net.dfns.provision()["DFNS_WALLET_ID"],
+            custody_wallet_id=self._custody_wallet(made["payer"]["id"]),
             account=made["payer"]["id"],
             label="payer",
             by="tests",
@@ -70,6 +89,21 @@ class World:
             )
         )
         return Setting(self, asset, made)
+
+    def signatures_asked(self) -> int:
+        """How often custody was asked to sign since the requests were last forgotten."""
+        return sum(
+            request["method"] == "POST" and request["path"].endswith("/signatures")
+            for request in self.net.dfns.requests()
+        )
+
+    def records(self, subject: str) -> list[Record]:
+        """What reached consensus with this subject in its memo."""
+        return [record for record in self.net.ledger.records() if subject in record.memo.decode()]
+
+    def _custody_wallet(self, account: str) -> str:
+        wallets = (self.control.do_wallet(name, scheme) for name, scheme in WALLETS)
+        return next(str(wallet["wallet_id"]) for wallet in wallets if wallet["account"] == account)
 
 
 @dataclass(frozen=True)
@@ -103,9 +137,13 @@ class Setting:
 
 
 class Pump:
-    """Collects rings and answers them, sweeping now and then as beat would."""
+    """Collects rings and answers them, sweeping now and then as beat would.
 
-    def __init__(self) -> None:
+    Where a worker would wait, the clock of Paydate and chain moves on by a second instead.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
         current_app.loader.import_default_modules()
         self.rings: deque[tuple[str, int | None]] = deque()
 
@@ -118,6 +156,12 @@ class Pump:
             task = current_app.tasks[name]
             task(row_id) if row_id is not None else task()
 
+    def beat(self) -> None:
+        """One sweep of each kind, and what it rings for."""
+        for name in BEAT_TASKS:
+            current_app.tasks[name]()
+        self.drain()
+
     def run(self, until: Callable[[], bool], *, seconds: float = 30) -> None:
         """Drains and sweeps until the condition holds; fails when it does not in time."""
         deadline = time.monotonic() + seconds
@@ -127,10 +171,11 @@ class Pump:
                 return
             if time.monotonic() > deadline:
                 raise AssertionError(f"not reached in {seconds} s: {_state()}")
-            for name in BATCH_TASKS:
+            for name in BEAT_TASKS:
                 current_app.tasks[name]()
             if not self.rings:
-                time.sleep(0.05)
+                time.sleep(0.01)
+                self._world.advance(1)
 
     def until_status(self, distribution: Distribution, *statuses: str, seconds: float = 30) -> Distribution:
         def reached() -> bool:

@@ -72,7 +72,7 @@ settings: venv
 
 # A stack's data are not a by-product: they go only when nothing runs and only with DATA=1.
 clean:
-	@if [ -x $(PY) ] && $(PY) -m devnet.services status >/dev/null 2>&1; then \
+	@if [ -x $(PY) ] && ! $(PY) -m devnet.services status | grep -q "not running"; then \
 		echo "the stack is running: make down first"; exit 1; fi
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles .local/test
 	@if [ -n "$(DATA)" ]; then cd .local && rm -rf postgres redis devnet run log ports env env.signer *.password *.lock; \

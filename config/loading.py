@@ -91,7 +91,8 @@ def _misplaced_secrets(sources: Sources, written: Mapping[str, str]) -> Iterator
         return
     for name in SIGNER_ONLY:
         if name in written or f"{name}_FILE" in written:
-            yield f"{name} is for the signer only: move it to {sources.signer_file.name} or to the signer's own environment."
+            place = f"{sources.signer_file.name} or the signer's own environment"
+            yield f"{name} is for the signer only: move it to {place}."
 
 
 def _values(written: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,8 @@
-"""`python -m devnet.services up|down|run|status`: the local stack. `make up` and `make down` call this."""
+"""`python -m devnet.services up|down|run|status|demo`: the local stack, as `make` calls it."""
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from config import boot
 from devnet.services import environment
@@ -13,27 +14,76 @@ def main() -> int:
     arguments = _arguments()
     stack = Stack(boot.home())
     try:
-        match arguments.command:
-            case "up":
-                stack.up(arguments.scale)
-                print(_addresses(stack))
-            case "run":
-                return stack.run(arguments.scale, echo=not arguments.quiet)
-            case "down":
-                print("stopped" if stack.down() else "nothing was running")
-            case _:
-                print(_addresses(stack) if stack.pid() else "not running")
-                return 0 if stack.is_ready() else 1
+        return COMMANDS[arguments.command](stack, arguments)
     except ServiceFailed as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def up(stack: Stack, arguments: argparse.Namespace) -> int:
+    """Ctrl-C takes back what this call started, and nothing else."""
+    was_running = stack.pid() is not None
+    try:
+        stack.up(arguments.scale)
+    except KeyboardInterrupt:
+        if not was_running:
+            stack.down()
+        raise
+    print(_addresses(stack), flush=True)
     return 0
+
+
+def down(stack: Stack, arguments: argparse.Namespace) -> int:
+    print("stopped" if stack.down() else "nothing was running")
+    return 0
+
+
+def run(stack: Stack, arguments: argparse.Namespace) -> int:
+    return stack.run(arguments.scale, echo=not arguments.quiet)
+
+
+def status(stack: Stack, arguments: argparse.Namespace) -> int:
+    """Exit code 0 ready, 1 running but not ready, 3 not running."""
+    if stack.pid() is None:
+        print("not running")
+        return 3
+    print(_addresses(stack))
+    problem = stack.why_not()
+    print(f"not ready: {problem}" if problem else "ready")
+    return 1 if problem else 0
+
+
+def demo(stack: Stack, arguments: argparse.Namespace) -> int:
+    """Leaves the stack running, unless --once or ctrl-C; one that ran before is never stopped."""
+    was_running = stack.pid() is not None
+    keep = False
+    try:
+        up(stack, arguments)
+        code = stack.manage("demo", f"--holders={arguments.holders}", *(["--once"] if arguments.once else []))
+        keep = not arguments.once
+        return code
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if not was_running and not keep:
+            stack.down()
+
+
+COMMANDS: dict[str, Callable[[Stack, argparse.Namespace], int]] = {
+    "up": up,
+    "down": down,
+    "run": run,
+    "status": status,
+    "demo": demo,
+}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m devnet.services", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "run", "status"])
+    parser.add_argument("command", choices=list(COMMANDS))
     parser.add_argument("--quiet", action="store_true", help="do not repeat the processes' output")
+    parser.add_argument("--once", action="store_true", help="demo: stop afterwards what it started")
+    parser.add_argument("--holders", type=int, default=250, help="demo: how many are paid")
     parser.add_argument(
         "--scale",
         action="append",
@@ -60,4 +110,7 @@ def _addresses(stack: Stack) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -52,7 +52,9 @@ class Postgres:
         """True if this call started it, False if it ran already. It ends with the calling process."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self._locked():
-            if self.is_ready():
+            # One that is on its way up or down, for instance after its stack was killed, first gets there.
+            wait_until(lambda: self.pid() is None or self.is_ready(), START_SECONDS)
+            if self.pid() is not None:
                 return False
             if self.durable:
                 freshen_port(self.home, "postgres")
@@ -138,8 +140,9 @@ class Postgres:
         return command + [part for option in options for part in ("-c", option)]
 
     def _create_database(self) -> None:
-        with self._connect() as connection, contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            connection.execute(f"CREATE DATABASE {ROLE}")
+        with self._connect() as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [ROLE]).fetchone() is None:
+                connection.execute(f"CREATE DATABASE {ROLE}")
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(

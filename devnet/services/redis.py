@@ -35,7 +35,8 @@ class Redis:
 
     def start(self) -> bool:
         """True if this call started it, False if it ran already. It ends with the calling process."""
-        if self.is_ready():
+        wait_until(lambda: self.pid() is None or self.is_ready(), START_SECONDS)
+        if self.pid() is not None:
             return False
         for folder in (self.log.parent, self.data):
             folder.mkdir(parents=True, exist_ok=True)

@@ -46,8 +46,14 @@ class Stack:
         """Start it in the background, or find it running; return when it is ready for work."""
         if self.pid() is None:
             self._spawn(copies or {})
-        if not wait_until(lambda: self.pid() is None or self.is_ready(), READY_SECONDS) or self.pid() is None:
-            raise ServiceFailed(f"the stack did not become ready: {self.why_not()}; see {self.home / 'log'}")
+        wait_until(lambda: self.pid() is None or self.is_ready(), READY_SECONDS)
+        if not self.is_ready():
+            raise ServiceFailed(f"the stack did not become ready: {self.why_not()}\n{self._last_words()}")
+
+    def manage(self, *arguments: str) -> int:
+        """Run a manage.py command on this stack, in the foreground; its exit code."""
+        done = subprocess.run([PYTHON, "manage.py", *arguments], cwd=boot.BASE_DIR, env=self._environment())  # noqa: S603
+        return done.returncode
 
     def down(self) -> bool:
         """False if nothing was running."""
@@ -79,6 +85,11 @@ class Stack:
             return f"HTTP {error.code}"
         except (URLError, OSError):
             return "the web process does not answer"
+
+    def _last_words(self) -> str:
+        """What the supervisor wrote at the end, and where the rest is."""
+        lines = (self.home / "log" / "supervisor.log").read_text(errors="replace").splitlines()
+        return "\n".join([*lines[-15:], f"All logs are in {self.home / 'log'}"])
 
     @property
     def web(self) -> str:

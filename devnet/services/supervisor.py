@@ -1,5 +1,6 @@
 """Keeps the Procfile's processes running, and leaves none behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,19 +92,19 @@ class Child:
             self.start()
 
     def signal_group(self, number: signal.Signals) -> None:
-        if self.process is not None:
-            try:
+        # A Mac answers EPERM for a group of zombies.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.process is not None:
                 os.killpg(self.process.pid, number)
-            except (ProcessLookupError, PermissionError):  # a Mac answers EPERM for a group of zombies
-                pass
 
     def forget(self) -> None:
         self.pid_file.unlink(missing_ok=True)
 
     def _plan_start(self, now: float) -> None:
-        if now - self._started_at > STEADY_SECONDS:
-            self._pause = FIRST_PAUSE
         code = self.process.returncode if self.process is not None else None
+        # Killed from outside is no sign that it would fail again; ending by itself so early is.
+        if code == -signal.SIGKILL or now - self._started_at > STEADY_SECONDS:
+            self._pause = FIRST_PAUSE
         self.say(f"ended with exit code {code}, starts again in {self._pause:g} s")
         self._start_at = now + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE)

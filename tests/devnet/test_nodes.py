@@ -1,7 +1,6 @@
 """Consensus nodes: what they accept, what they refuse, and what then happens."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
 from hiero_sdk_python import AccountId, Client, Hbar, PrivateKey, ResponseCode
@@ -59,8 +58,8 @@ def test_the_real_sdk_pays_holders(setting: Setting, sdk: Client) -> None:
 
 
 @pytest.mark.parametrize("make", [PrivateKey.generate_ed25519, PrivateKey.generate_ecdsa])
-def test_the_contract_sees_the_payers_evm_address(setting: Setting, make: object, tmp_path: Path) -> None:
-    key = make()  # type: ignore[operator]
+def test_the_contract_sees_the_payers_evm_address(setting: Setting, make: Callable[[], PrivateKey]) -> None:
+    key = make()
     account = setting.devnet.operations.create_account(key.public_key().to_bytes_raw().hex())
     expected = (
         long_zero(account.account)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
+from devnet.faults import FaultBoard
 from devnet.records import NS
-from tests.devnet.local_chain import Setting, prepared, running, wait_for
+from tests.devnet.local_chain import Setting, prepared, running
 
 OTHER_NODE = "0.0.4"
 
@@ -148,11 +149,8 @@ def test_an_unknown_contract_is_a_record(setting: Setting) -> None:
 
 
 def test_faults_survive_a_restart_of_the_board(setting: Setting) -> None:
-    from devnet.faults import FaultBoard
-
     setting.devnet.faults.set("consensus.busy", {"node": "0.0.5"}, count=3, match="abc")
     again = FaultBoard(setting.devnet.state_dir)
     assert [fault.name for fault in again.active()] == ["consensus.busy"]
     assert again.hit("consensus.busy", "xabcx", node="0.0.5") == {"node": "0.0.5"}
     assert again.hit("consensus.busy", "xabcx", node="0.0.4") is None
-    wait_for(lambda: True)

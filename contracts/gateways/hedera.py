@@ -148,13 +148,13 @@ def broadcast(raw: bytes, *, node: str) -> None:
     """Sends the stored bytes once and returns when the node has taken them for consensus.
 
     Refused(code) when its check said no, Busy or Unavailable when nothing was accepted, OutcomeUnknown in all
-    other cases. Takes at most HEDERA_TIMEOUT_SECONDS.
+    other cases. Connecting and sending take at most HEDERA_TIMEOUT_SECONDS.
     """
     method = _method_for(raw, node)
-    deadline = time.monotonic() + min(settings.HEDERA_TIMEOUT_SECONDS, MAX_SECONDS)
     endpoint = known_nodes().get(node)
     if endpoint is None:
         raise Unavailable(f"the network has no node {node}", code="UNKNOWN_NODE")
+    deadline = time.monotonic() + min(settings.HEDERA_TIMEOUT_SECONDS, MAX_SECONDS)
     with connection(endpoint, seconds=deadline - time.monotonic()) as channel:
         answer = _send(channel, method, raw, deadline - time.monotonic())
     _judge(answer.nodeTransactionPrecheckCode, node)

@@ -1,11 +1,13 @@
 """Amounts as people write them, and the one function that divides a pool."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
 
 from contracts.amounts import format_units
 
 __all__ = ["BadAmount", "format_units", "parse_percentage", "parse_units", "percentage_of", "share_units"]
 
+# The default context rounds to 28 digits without a word; a uint256 has 78.
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 HUNDREDTHS_PER_WHOLE = 10_000
 
 
@@ -16,7 +18,7 @@ class BadAmount(ValueError):
 def parse_units(text: str, *, decimals: int, symbol: str) -> int:
     """``"1250.50"`` with 6 decimals is 1250500000 base units. Raises BadAmount, never rounds."""
     value = _parse(text, example=f"1250.50 {symbol}")
-    scaled = value.scaleb(decimals)
+    scaled = value.scaleb(decimals, EXACT)
     if scaled != scaled.to_integral_value():
         raise BadAmount(f"{text} has too many decimals: {symbol} has {decimals}; use at most {decimals} decimals")
     if scaled.adjusted() >= 77:
@@ -29,7 +31,7 @@ def parse_percentage(text: str) -> int:
     value = _parse(text.removesuffix("%"), example="12.5")
     if value > 100:
         raise BadAmount(f"{text} is above 100 percent; give a percentage above 0 and up to 100")
-    scaled = value.scaleb(2)
+    scaled = value.scaleb(2, EXACT)
     if scaled != scaled.to_integral_value():
         raise BadAmount(f"{text} has too many decimals; a percentage has at most 2")
     return int(scaled)

@@ -1,0 +1,38 @@
+"""Creating and starting distributions in tests, and the promise every one of them is held to."""
+
+from payouts.models import Distribution, Payment
+from payouts.services.creating import NewDistribution, create_distribution
+from payouts.services.showing import compare_with_chain
+from payouts.services.starting import execute_distribution
+from tests.world import Setting
+
+Status = Distribution.Status
+
+
+def create(asset: str, *, amount: str = "", percentage: str = "") -> Distribution:
+    kind = Distribution.AmountType.PERCENTAGE if percentage else Distribution.AmountType.FIXED
+    return create_distribution(
+        NewDistribution(asset=asset, amount_type=kind, amount=percentage or amount, concept="dividend", by="tests")
+    )
+
+
+def start(setting: Setting, *, amount: str = "", percentage: str = "") -> Distribution:
+    distribution = create(setting.asset.address, amount=amount, percentage=percentage)
+    execute_distribution(distribution, by="tests")
+    return distribution
+
+
+def expected_units(distribution: Distribution) -> dict[str, int]:
+    return dict(distribution.payments.values_list("holder", "expected_units"))
+
+
+def assert_all_paid_once(setting: Setting, distribution: Distribution) -> None:
+    """Every holder has exactly his share on chain, and the database says the same."""
+    distribution.refresh_from_db()
+    assert distribution.status == Status.COMPLETED
+    expected = expected_units(distribution)
+    assert setting.balances() == expected
+    assert set(distribution.payments.values_list("status", flat=True)) == {Payment.Status.PAID}
+    assert sum(expected.values()) + (distribution.dust_units or 0) == distribution.pool_units
+    assert distribution.paid_units == sum(expected.values())
+    assert compare_with_chain(distribution).differing == ()

@@ -100,9 +100,10 @@ def _succeed(row: ContractTransaction, result: ContractResult | None, facts: dic
 
 
 def _decoded(row: ContractTransaction, result: ContractResult) -> dict[str, Any]:
-    """``{"output": [...], "events": [{"name", "args"}]}``: the events of the called contract, decoded."""
+    """``{"output": [...], "events": [{"name", "args"}]}``: the called contract's own events, decoded."""
     interface = abi.interface(*row.interface.split("/"))
-    events = (interface.decode_log(entry.topics, entry.data) for entry in result.logs)
+    own = (entry for entry in result.logs if entry.contract_id in (row.target, None))
+    events = (interface.decode_log(entry.topics, entry.data) for entry in own)
     return {
         "output": list(interface.decode_output(row.function, result.call_result)) if result.call_result else [],
         "events": [{"name": event.name, "args": event.args} for event in events if event],

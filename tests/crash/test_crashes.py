@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 import contracts.tasks
 import payouts.tasks  # noqa: F401 - registers every fault point
@@ -47,9 +48,9 @@ def drive(home: Path, *phases: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def report() -> dict[str, Any]:
     """The whole matrix on one stack, and the same stack started again with two of each process."""
-    home = tmp_path_factory.mktemp("stack")
+    home: Path = settings.TEST_HOME / "stack"  # a folder that the user of PostgreSQL may enter
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name not in environment(home)]:
             patch.delenv(name)

@@ -37,7 +37,9 @@ def load(sources: Sources) -> Environment:
     try:
         env = Environment(**values)
     except ValidationError as error:
-        problems += [_in_words(item["loc"], item["type"], item["msg"]) for item in error.errors()]
+        named = {problem.split()[0] for problem in problems}
+        found = [item for item in error.errors() if item["loc"][0] not in named]
+        problems += [_in_words(item["loc"], item["type"], item["msg"]) for item in found]
         raise _refusal(problems) from None
     problems += _network_problems(env)
     if problems:
@@ -102,15 +104,14 @@ def _values(written: Mapping[str, str], problems: list[str]) -> Iterator[tuple[s
         if file_name not in written:
             continue
         if name in written:
-            problems.append(f"{name} and {file_name} are both set: keep one.")
+            problems.append(f"{name} is given twice, by {file_name} too: keep one.")
             continue
         try:
             yield name, Path(written[file_name]).read_text().strip()
         except (OSError, ValueError):
             problems.append(
-                f"{file_name} names no file that this process can read: correct the path or its rights."
+                f"{name} is missing: {file_name} names no file that this process can read; correct it."
             )
-            yield name, ""
 
 
 def _missing_for_signer(sources: Sources, values: Mapping[str, str]) -> Iterator[str]:

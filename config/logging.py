@@ -25,8 +25,8 @@ CHATTY = (
     "amqp",
     "celery.utils.functional",
 )
-# A line per ring, twice a second; what the tasks do is logged by the services.
-ROUTINE = ("celery.beat", "celery.worker.strategy", "celery.app.trace", "gunicorn.access")
+# A line per ring, twice a second, or several per log-in; what tasks do is logged by the services.
+ROUTINE = ("axes", "celery.beat", "celery.worker.strategy", "celery.app.trace", "gunicorn.access")
 # Loggers whose library attaches a console handler of its own unless it finds one.
 SELF_HANDLED = ("hiero_sdk_python", "gunicorn.error", "celery", "django.server")
 

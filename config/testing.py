@@ -37,5 +37,6 @@ STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.st
 IS_PRODUCTION = False
 CLOCK_OFFSET = "devnet.clock.offset_ns"
 SECURE_SSL_REDIRECT = False
+STATIC_ROOT = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from devnet.services.paths import freshen_port, kept_port
 from devnet.services.postgres import kept_password
 from devnet.services.processes import ServiceFailed, end, read_pid, tethered, wait_until
 
 START_SECONDS = 20
+# The library's default tries four times, which makes a plain no slow.
+ONCE = Retry(NoBackoff(), 0)
 
 
 class Redis:
@@ -60,7 +64,7 @@ class Redis:
         if self.pid() is None:
             return False
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=5) as client:
+            with redis.Redis.from_url(self.url, socket_timeout=5, retry=ONCE) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

@@ -121,7 +121,7 @@ def _wait(client: redis.Redis, count: int) -> int:
 
 
 def _cpu_seconds(family: list[psutil.Process]) -> float:
-    return sum(times.user + times.system for times in (process.cpu_times() for process in family))
+    return float(sum(sum(process.cpu_times()[:2]) for process in family))
 
 
 def _run(arguments: list[str], environment: dict[str, str]) -> None:

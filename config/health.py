@@ -33,7 +33,7 @@ class NotReady(ServiceUnavailable):
 
 @dataclass
 class _OfDatabase(HealthCheck):
-    def run(self) -> None:  # type: ignore[override]
+    def run(self) -> None:
         try:
             self.look()
         except Error as error:
@@ -91,7 +91,7 @@ class Heartbeats(_OfDatabase):
 
 @dataclass
 class Broker(HealthCheck):
-    def run(self) -> None:  # type: ignore[override]
+    def run(self) -> None:
         try:
             with redis.Redis.from_url(
                 settings.REDIS_URL.get_secret_value(), socket_timeout=3, retry=ONCE

@@ -35,7 +35,7 @@ def load(sources: Sources) -> Environment:
     values = dict(_values(written, problems))
     problems += _missing_for_signer(sources, values)
     try:
-        env = Environment(**values)
+        env = Environment.model_validate(values)
     except ValidationError as error:
         named = {problem.split()[0] for problem in problems}
         found = [item for item in error.errors() if item["loc"][0] not in named]

@@ -1,8 +1,11 @@
 """The admin: Unfold's skin, and a one-time code at log-in wherever OTP_REQUIRED is on."""
 
+from typing import Any, cast
+
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django_otp.forms import OTPAuthenticationFormMixin
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
@@ -21,7 +24,7 @@ class OneTimeCodeForm(OTPAuthenticationFormMixin, AuthenticationForm):
     )
 
     def clean(self) -> dict[str, object]:
-        cleaned = super().clean()
+        cleaned: dict[str, object] = super().clean()
         self.clean_otp(self.get_user())
         return cleaned
 
@@ -34,7 +37,7 @@ class PaydateAdminSite(UnfoldAdminSite):
         return OneTimeCodeForm if settings.OTP_REQUIRED else AuthenticationForm
 
     def has_permission(self, request: HttpRequest) -> bool:
-        is_verified = not settings.OTP_REQUIRED or request.user.is_verified()
+        is_verified = not settings.OTP_REQUIRED or cast(Any, request.user).is_verified()
         return super().has_permission(request) and is_verified
 
 
@@ -42,3 +45,12 @@ def environment_badge(request: HttpRequest) -> list[str]:
     """The network on every page, red where the money is real."""
     colour = "danger" if settings.HEDERA_NETWORK == "mainnet" else "info"
     return [settings.HEDERA_NETWORK.upper(), colour]
+
+
+def title_prefix(request: HttpRequest) -> str:
+    """The network in the browser's tab, too: two of them may be open side by side."""
+    return f"[{settings.HEDERA_NETWORK.upper()}]"
+
+
+def style_sheet(request: HttpRequest) -> str:
+    return static("paydate/admin.css")

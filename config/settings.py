@@ -2,18 +2,21 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
 from pydantic import SecretStr
 
-from config.boot import BASE_DIR, read_environment
+from config import boot
+from config.colours import PRIMARY_COLOUR
 from config.loading import mirror_url
 from config.logging import configure_structlog, logging_settings
 from config.mail import mail_settings
 from config.redaction import known_values
 
-ENVIRONMENT = read_environment()
+BASE_DIR = boot.BASE_DIR
+ENVIRONMENT = boot.read_environment()
 
 # --- ours, under the names they have in the environment -------------------------------------------
 DATABASE_URL: SecretStr = ENVIRONMENT.DATABASE_URL
@@ -156,9 +159,10 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -222,7 +226,13 @@ UNFOLD = {
     "SITE_TITLE": "Paydate",
     "SITE_HEADER": "Paydate",
     "SITE_SYMBOL": "payments",
+    "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "config.admin_site.environment_badge",
+    "ENVIRONMENT_TITLE_PREFIX": "config.admin_site.title_prefix",
+    "DASHBOARD_CALLBACK": "config.dashboard.dashboard",
+    "SIDEBAR": {"navigation": "config.navigation.navigation"},
+    "STYLES": ["config.admin_site.style_sheet"],
+    "COLORS": {"primary": PRIMARY_COLOUR},
 }
 
 # --- processes ------------------------------------------------------------------------------------

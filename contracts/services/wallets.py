@@ -66,15 +66,16 @@ def _check_account(wallet: Wallet) -> None:
         raise WalletMismatch(f"the account {wallet.account} is controlled by another key ({on_chain})")
 
 
-def stop_wallet(wallet: Wallet, reason: str) -> None:
-    """Stops all signing for a wallet until an operator starts it again. Says it once."""
+def stop_wallet(wallet: Wallet, reason: str, *, by: str = "paydate") -> bool:
+    """Stops all signing for a wallet until an operator starts it again; False when it was stopped already."""
     now = clock.now()
     with transaction.atomic():
         if not Wallet.objects.filter(pk=wallet.pk, stopped_reason="").update(stopped_reason=reason, stopped_at=now):
-            return
-        AuditEvent.write(wallet, what="stop", target="STOPPED", reason=reason, by="paydate")
+            return False
+        AuditEvent.write(wallet, what="stop", target="STOPPED", reason=reason, by=by)
     wallet.stopped_reason, wallet.stopped_at = reason, now
     log.critical("wallet_stopped", wallet=wallet.account, network=wallet.network, reason=reason)
+    return True
 
 
 def start_wallet(wallet: Wallet, *, reason: str, by: str) -> bool:

@@ -21,11 +21,17 @@ class NotStartable(Exception):
     """Its status does not allow a start; says what would."""
 
 
-def execute_distribution(distribution: Distribution, *, by: str) -> None:
+def execute_distribution(distribution: Distribution, *, by: str, reason: str = "") -> None:
     """PENDING to PLANNING by compare-and-set. Raises AlreadyStarted or NotStartable."""
     with transaction.atomic():
         if distribution.status != Status.PENDING or not move(
-            distribution, Status.PLANNING, by=by, started_by=by, started_at=clock.now(), next_attempt_at=clock.now()
+            distribution,
+            Status.PLANNING,
+            by=by,
+            reason=reason,
+            started_by=by,
+            started_at=clock.now(),
+            next_attempt_at=clock.now(),
         ):
             distribution.refresh_from_db()
             raise _why_not(distribution)

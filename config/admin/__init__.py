@@ -1,0 +1,3 @@
+from config.admin import people, processes
+
+__all__ = ["people", "processes"]

@@ -1,0 +1,3 @@
+from contracts.admin import control, registry, transactions
+
+__all__ = ["control", "registry", "transactions"]

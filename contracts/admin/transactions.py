@@ -1,0 +1,210 @@
+"""The book of every on-chain call, and the bytes that were signed for it."""
+
+import json
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from contracts import clock
+from contracts.admin import cells
+from contracts.admin.base import EvidenceAdmin, EvidenceInline
+from contracts.admin.cells import column
+from contracts.models import ContractTransaction, CustodyBudget, SignedBody
+
+
+def _document(value: object) -> SafeString:
+    """Call data and results as they are; a batch of holders is long, so it scrolls."""
+    if value is None:
+        return cells.unknown()
+    return format_html('<pre class="pd-document">{}</pre>', json.dumps(value, indent=2))
+
+
+def trouble(row: ContractTransaction) -> SafeString:
+    """What went wrong, in words; for an open attempt what it waits for."""
+    said = row.error_text or row.error_class or row.waiting_reason
+    return cells.words(f"{row.error_class}: {said}" if row.error_class and said != row.error_class else said)
+
+
+def gas_words(row: ContractTransaction) -> SafeString:
+    used = f"{row.gas_used:,}" if row.gas_used is not None else cells.UNKNOWN
+    return format_html(
+        '<span class="pd-money">{} <small>of {} gas</small></span>', used, f"{row.gas_limit:,}"
+    )
+
+
+def _valid_until(row: ContractTransaction) -> SafeString:
+    return cells.unknown() if row.valid_start_ns is None else cells.moment(clock.from_ns(row.valid_until_ns))
+
+
+def _next(row: ContractTransaction) -> object:
+    return cells.next_step(row.next_attempt_at) if row.is_open else "nothing: it has ended"
+
+
+def _guard(row: ContractTransaction) -> str:
+    return "yes: the chain refuses to do it twice" if row.has_guard else "no"
+
+
+def _unresolved(row: ContractTransaction) -> object:
+    if row.status == ContractTransaction.Status.SUBMITTED:
+        return cells.moment(row.submitted_at)
+    return "not sent yet" if row.is_open else "resolved"
+
+
+class SignedBodyInline(EvidenceInline):
+    model = SignedBody
+    verbose_name_plural = "signed bodies, one for each node"
+    fields = ("node", "stored", "signed", "sends", "first_sent", "last_sent")
+    readonly_fields = fields
+
+    stored = column("Body", lambda row: cells.raw_bytes(row.body, row.body_hash))
+    signed = column("Signed bytes", lambda row: cells.raw_bytes(row.signed_bytes, row.hash))
+    first_sent = column("First sent", lambda row: _sent(row, "first_sent_at"))
+    last_sent = column("Last sent", lambda row: _sent(row, "last_sent_at"))
+
+
+def _sent(row: SignedBody, field: str) -> object:
+    at = getattr(row, field)
+    return cells.moment(at) if at else "not sent"
+
+
+@admin.register(ContractTransaction)
+class ContractTransactionAdmin(EvidenceAdmin):
+    list_display = (
+        "subject_words",
+        "function",
+        "attempt",
+        "state",
+        "chain_id",
+        "problem",
+        "fee",
+        "planned_at",
+    )
+    list_filter = ("status", "purpose", "function", "wallet", "planned_at")
+    search_fields = ("=transaction_id", "subject", "hash", "error_class", "error_text")
+    ordering = ("-pk",)
+    inlines = (SignedBodyInline,)
+    fieldsets = (
+        (
+            None,
+            {"fields": ("subject_words", "function", "attempt", "state", "waits", "next_step", "unresolved")},
+        ),
+        ("On chain", {"fields": ("chain_id", "consensus", "chain_hash", "valid_until", "gas", "fee")}),
+        ("Error", {"fields": ("error_class_words", "error_words")}),
+        (
+            "Call",
+            {
+                "fields": (
+                    "wallet",
+                    "contract",
+                    "target",
+                    "interface",
+                    "purpose",
+                    "guard",
+                    "memo",
+                    "call",
+                    "answer",
+                )
+            },
+        ),
+        (
+            "Steps",
+            {
+                "fields": (
+                    "planned_at",
+                    "identified_at",
+                    "signed_at",
+                    "broadcast_started_at",
+                    "submitted_at",
+                    "resolved_at",
+                    "tries",
+                    "absent_looks",
+                )
+            },
+        ),
+    )
+    readonly_fields = (
+        "subject_words",
+        "state",
+        "waits",
+        "next_step",
+        "unresolved",
+        "chain_id",
+        "consensus",
+        "chain_hash",
+        "valid_until",
+        "gas",
+        "fee",
+        "error_class_words",
+        "error_words",
+        "guard",
+        "call",
+        "answer",
+    )
+
+    subject_words = column("Subject", lambda row: cells.code(row.subject), order="subject")
+    state = column("Status", lambda row: cells.badge(row.status), order="status")
+    chain_id = column("Transaction id", lambda row: cells.code(row.transaction_id))
+    problem = column("Error, or what it waits for", trouble)
+    waits = column("Waits for", lambda row: cells.words(row.waiting_reason, empty="nothing"))
+    next_step = column("Next step", _next)
+    unresolved = column("Unresolved since", _unresolved)
+    consensus = column("Consensus time", lambda row: cells.consensus(row.consensus_at))
+    chain_hash = column("Hash", lambda row: cells.code(row.hash))
+    valid_until = column("Valid until", _valid_until)
+    gas = column("Gas used", gas_words)
+    fee = column("Fee", lambda row: cells.fee(row.fee_tinybars))
+    error_class_words = column("Kind", lambda row: cells.words(row.error_class))
+    error_words = column("In words", lambda row: cells.words(row.error_text))
+    guard = column("Guarded on chain", _guard)
+    call = column("Arguments", lambda row: _document(row.arguments))
+    answer = column("Result", lambda row: _document(row.result))
+
+
+@admin.register(SignedBody)
+class SignedBodyAdmin(EvidenceAdmin):
+    list_display = ("transaction", "node", "stored", "signed", "sends", "last_sent")
+    list_select_related = ("transaction",)
+    search_fields = (
+        "=transaction__transaction_id",
+        "=hash",
+        "=body_hash",
+        "=external_id",
+        "=custody_reference",
+    )
+    ordering = ("-pk",)
+    fields = (
+        "transaction",
+        "node",
+        "stored",
+        "signed",
+        "external_id",
+        "custody",
+        "created_at",
+        "signed_at",
+        "sends",
+        "first_sent",
+        "last_sent",
+    )
+    readonly_fields = ("stored", "signed", "custody", "first_sent", "last_sent")
+
+    stored = column("Body", lambda row: cells.raw_bytes(row.body, row.body_hash))
+    signed = column("Signed bytes", lambda row: cells.raw_bytes(row.signed_bytes, row.hash))
+    custody = column("Custody's reference", lambda row: cells.code(row.custody_reference))
+    first_sent = column("First sent", lambda row: _sent(row, "first_sent_at"))
+    last_sent = column("Last sent", lambda row: _sent(row, "last_sent_at"))
+
+
+def _pause(row: CustodyBudget) -> object:
+    is_paused = row.paused_until is not None and row.paused_until > clock.now()
+    return cells.moment(row.paused_until) if is_paused else "not paused"
+
+
+@admin.register(CustodyBudget)
+class CustodyBudgetAdmin(EvidenceAdmin):
+    list_display = ("custodian", "left", "pause", "refilled_at")
+    fields = ("custodian", "left", "pause", "refilled_at")
+    readonly_fields = ("left", "pause")
+
+    left = column("Requests left", lambda row: int(row.tokens))
+    pause = column("Paused until", _pause)

@@ -1,0 +1,3 @@
+from payouts.admin import distributions, lines
+
+__all__ = ["distributions", "lines"]

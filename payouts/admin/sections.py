@@ -1,0 +1,234 @@
+"""The sections under a distribution: each is one table, and only the one that is looked at is read."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from contracts.admin import cells
+from contracts.admin.control import hold_state, moved
+from contracts.admin.transactions import gas_words, trouble
+from contracts.gateways.errors import GatewayError
+from contracts.models import AuditEvent, ContractTransaction, Hold
+from payouts.models import Batch, Distribution, Payment
+from payouts.services.showing import compare_with_chain, transactions_of
+
+ROWS = 50
+MOST_DIFFERENCES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    text: str
+    value: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells are safe HTML or plain values; ``page`` is None for a table that fits."""
+
+    headers: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]]
+    empty: str
+    page: "Page[Any] | None" = None
+    choices: list[Choice] = field(default_factory=list)
+    search: str | None = None
+    note: str = ""
+    facts: list[tuple[str, object]] = field(default_factory=list)
+
+
+Section = Callable[[Distribution, HttpRequest], Table]
+
+
+def _table(
+    rows: QuerySet[Any],
+    request: HttpRequest,
+    show: Callable[[Any], tuple[object, ...]],
+    headers: Iterable[str],
+    empty: str,
+    **more: Any,
+) -> Table:
+    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    return Table(
+        tuple(headers), [show(row) for row in page], empty, page if page.has_other_pages() else None, **more
+    )
+
+
+def batches(distribution: Distribution, request: HttpRequest) -> Table:
+    headers = ("Batch", "Kind", "Status", "Holders", "Paid", "Failed", "Retries", "Why", "Settled at")
+    rows = distribution.batches.defer("holders").order_by("number")
+    return _table(rows, request, _batch, headers, "No batches yet: they are cut when the plan is closed.")
+
+
+def _batch(row: Batch) -> tuple[object, ...]:
+    why = cells.words(row.error_text or row.waiting_reason)
+    settled = cells.moment(row.settled_at) if row.settled_at else "not settled"
+    name, status = cells.link(row, f"Batch {row.number}"), cells.badge(row.status)
+    counts = (row.total, row.successful, row.failed, row.retry_count)
+    return (name, row.get_kind_display(), status, *counts, why, settled)
+
+
+def payments(distribution: Distribution, request: HttpRequest) -> Table:
+    headers = (
+        "Line",
+        "Holder",
+        "Balance at record",
+        "Expected",
+        "Paid",
+        "Status",
+        "Why",
+        "Batch",
+        "Consensus time",
+    )
+    status, holder = request.GET.get("status", ""), request.GET.get("holder", "").strip().lower()
+    rows = distribution.payments.select_related("batch").order_by("ordinal")
+    if status in Payment.Status.values:
+        rows = rows.filter(status=status)
+    if holder:
+        rows = rows.filter(holder__startswith=holder)
+    empty = (
+        "No line fits." if status or holder else "No lines yet: they are written while the snapshot is read."
+    )
+    choices = [
+        Choice("ALL", "", not status),
+        *(Choice(one, one, one == status) for one in Payment.Status.values),
+    ]
+    show = _payment_of(distribution)
+    return _table(rows, request, show, headers, empty, choices=choices, search=holder)
+
+
+def _payment_of(distribution: Distribution) -> Callable[[Payment], tuple[object, ...]]:
+    asset, token = distribution.asset, distribution.asset.payout_contract.payment_token
+
+    def show(row: Payment) -> tuple[object, ...]:
+        is_known = row.status not in (Payment.Status.PENDING, Payment.Status.FAILED)
+        return (
+            cells.link(row, f"{row.ordinal + 1}"),
+            cells.code(row.holder),
+            cells.money(row.balance_units, asset),
+            cells.money(row.expected_units, token),
+            cells.money(row.paid_units, token) if is_known else cells.words("nothing known to be paid"),
+            cells.badge(row.status),
+            cells.words(row.failure_reason or row.difference),
+            cells.link(row.batch, row.batch.number) if row.batch else "none yet",
+            cells.consensus(row.paid_at),
+        )
+
+    return show
+
+
+def transactions(distribution: Distribution, request: HttpRequest) -> Table:
+    headers = (
+        "For",
+        "Attempt",
+        "Status",
+        "Transaction id",
+        "Error, or what it waits for",
+        "Gas used",
+        "Fee",
+        "Consensus time",
+    )
+    names = {
+        f"batch:{uid}": f"Batch {number}" for uid, number in distribution.batches.values_list("uid", "number")
+    }
+    names[distribution.snapshot_subject] = "Snapshot"
+
+    def show(row: ContractTransaction) -> tuple[object, ...]:
+        return (
+            cells.link(row, names[row.subject]),
+            row.attempt,
+            cells.badge(row.status),
+            cells.code(row.transaction_id),
+            trouble(row),
+            gas_words(row),
+            cells.fee(row.fee_tinybars),
+            cells.consensus(row.consensus_at),
+        )
+
+    return _table(
+        transactions_of(distribution), request, show, headers, "Nothing was planned for the chain yet."
+    )
+
+
+def holds(distribution: Distribution, request: HttpRequest) -> Table:
+    headers = ("State", "On", "Cause", "Reason", "Placed", "Lifted", "Lifted because")
+    rows = Hold.objects.filter(_covering(distribution)).order_by("-placed_at")
+    return _table(rows, request, _hold, headers, "No hold has ever covered it.")
+
+
+def _covering(distribution: Distribution) -> Q:
+    """Open or lifted, on whatever stops this distribution."""
+    covered = Q(scope=Hold.Scope.GLOBAL)
+    for scope, uid in distribution.hold_scopes:
+        covered |= Q(scope=scope, object_uid=uid)
+    return covered
+
+
+def _hold(row: Hold) -> tuple[object, ...]:
+    lifted = (
+        cells.moment(row.lifted_at) + cells.words(f" by {row.lifted_by}") if row.lifted_at else "still open"
+    )
+    placed = cells.moment(row.placed_at) + cells.words(f" by {row.placed_by}")
+    name = cells.link(row, "everything" if row.scope == Hold.Scope.GLOBAL else f"the {row.scope.lower()}")
+    return (
+        hold_state(row),
+        name,
+        row.cause,
+        cells.words(row.reason),
+        placed,
+        lifted,
+        cells.words(row.lift_reason),
+    )
+
+
+def audit(distribution: Distribution, request: HttpRequest) -> Table:
+    headers = ("At", "What", "From and to", "Reason", "By")
+    concerned = Q(noun="distribution", object_id=distribution.pk)
+    concerned |= Q(noun="batch", object_id__in=distribution.batches.values("pk"))
+    concerned |= Q(noun="hold", object_id__in=Hold.objects.filter(_covering(distribution)).values("pk"))
+    concerned |= Q(
+        noun="contracttransaction", object_id__in=transactions_of(distribution).order_by().values("pk")
+    )
+    rows = AuditEvent.objects.filter(concerned).order_by("-at", "-pk")
+    return _table(rows, request, _event, headers, "Nothing is recorded yet.")
+
+
+def _event(row: AuditEvent) -> tuple[object, ...]:
+    return (cells.moment(row.at), cells.words(row.object_label), moved(row), cells.words(row.reason), row.by)
+
+
+def chain(distribution: Distribution, request: HttpRequest) -> Table:
+    """Asks the contract's own events, each time it is looked at; nothing is changed by it."""
+    headers, token = ("Holder that differs",), distribution.asset.payout_contract.payment_token
+    if distribution.snapshot_id is None:
+        return Table((), [], "There is no snapshot yet, so nothing can have been paid.")
+    try:
+        view = compare_with_chain(distribution)
+    except GatewayError as error:
+        return Table(
+            (), [], f"The chain could not be asked, so nothing is known: {error}. Look again in a moment."
+        )
+    paid = distribution.payments.filter(status=Payment.Status.PAID).count()
+    facts: list[tuple[str, object]] = [
+        ("Holders paid, as the chain says", view.paid_count),
+        ("Holders paid, as stored here", paid),
+        ("Sum, as the chain says", cells.money(view.paid_units, token)),
+        ("Differences", len(view.differing)),
+    ]
+    rows: list[tuple[object, ...]] = [(cells.code(holder),) for holder in view.differing[:MOST_DIFFERENCES]]
+    note = "" if view.differing else "The same on chain and here, holder by holder."
+    return Table(headers if rows else (), rows, "", note=note, facts=facts)
+
+
+SECTIONS: dict[str, tuple[str, Section]] = {
+    "batches": ("Batches", batches),
+    "payments": ("Payments", payments),
+    "transactions": ("Transactions", transactions),
+    "holds": ("Holds", holds),
+    "audit": ("Audit trail", audit),
+    "chain": ("Compare with the chain", chain),
+}

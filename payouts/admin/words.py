@@ -1,0 +1,126 @@
+"""A distribution in one sentence and a dozen facts."""
+
+from collections.abc import Callable
+
+from django.utils.safestring import SafeString
+
+from contracts.admin import cells
+from payouts.models import Distribution
+from payouts.models.distributions import DistributionStatus
+from payouts.services.showing import Progress
+
+Status = Distribution.Status
+Fact = tuple[str, object]
+
+
+def headline(distribution: Distribution, progress: Progress) -> str:
+    """What is going on, for somebody who has never seen the status names."""
+    return _SENTENCES[Status(distribution.status)](distribution, progress)
+
+
+def _planning(distribution: Distribution, progress: Progress) -> str:
+    if distribution.snapshot_id is None:
+        return "Being planned: the snapshot of the holders is taken on chain first."
+    pages = list(distribution.pages.values_list("done_at", flat=True))
+    done = sum(at is not None for at in pages)
+    if not pages:
+        return "Being planned: the snapshot is taken, the money comes next."
+    return f"Being planned: {done} of {len(pages)} pages of holders are read."
+
+
+def _paying(distribution: Distribution, progress: Progress) -> str:
+    return f"Being paid: {_paid(progress)}{_failed(progress)}."
+
+
+def _held(distribution: Distribution, progress: Progress) -> str:
+    so_far = f" So far {_paid(progress)}." if progress.total else ""
+    return f"Held: nothing new is planned, signed or sent; what was sent is settled.{so_far}"
+
+
+def _ended_in_part(distribution: Distribution, progress: Progress) -> str:
+    return f"Ended in part: {_paid(progress)}{_failed(progress)}."
+
+
+def _failed_whole(distribution: Distribution, progress: Progress) -> str:
+    if not progress.total:
+        return "Failed before anything was paid."
+    return f"Failed: {_paid(progress)}{_failed(progress)}."
+
+
+def _paid(progress: Progress) -> str:
+    lines = progress.lines
+    skipped = lines.get("SKIPPED", 0)
+    aside = f", and {skipped:,} are owed nothing" if skipped else ""
+    return f"{lines.get('PAID', 0):,} of {progress.total - skipped:,} holders are paid{aside}"
+
+
+def _failed(progress: Progress) -> str:
+    failed = progress.lines.get("FAILED", 0)
+    return f"; {failed:,} could not be paid" if failed else ""
+
+
+_SENTENCES: dict[DistributionStatus, Callable[[Distribution, Progress], str]] = {
+    Status.DRAFT: lambda *_: "A draft: it is not complete yet.",
+    Status.PENDING: lambda *_: "Ready to start. Nothing has been sent.",
+    Status.PLANNING: _planning,
+    Status.AWAITING_APPROVAL: lambda *_: "Planned. It waits for the approval of a second person.",
+    Status.PROCESSING: _paying,
+    Status.HELD: _held,
+    Status.COMPLETED: lambda _, progress: f"Completed: {_paid(progress)}.",
+    Status.PARTIALLY_COMPLETED: _ended_in_part,
+    Status.FAILED: _failed_whole,
+    Status.CANCELLED: lambda *_: "Cancelled before anything was sent.",
+}
+
+
+def asked_for(distribution: Distribution) -> SafeString:
+    """The amount as it was ordered: a sum, or a percentage that becomes a sum once, at planning."""
+    if distribution.amount_units is not None:
+        return cells.money(distribution.amount_units, distribution.asset.payout_contract.payment_token)
+    hundredths = distribution.percentage_bp or 0
+    return cells.words(f"{hundredths // 100}.{hundredths % 100:02d} % of the free balance")
+
+
+def money_facts(distribution: Distribution, progress: Progress) -> list[Fact]:
+    token = distribution.asset.payout_contract.payment_token
+    # Without lines nobody knows what is expected, and zero would be a number.
+    expected = progress.expected_units if progress.total else None
+    return [
+        ("Asked for", asked_for(distribution)),
+        ("Pool, frozen", cells.money(distribution.pool_units, token)),
+        ("Expected, sum of all lines", cells.money(expected, token)),
+        ("Dust, pool minus lines", cells.money(distribution.dust_units, token)),
+        ("Paid, as read from the chain", cells.money(progress.paid_units, token)),
+    ]
+
+
+def time_facts(distribution: Distribution) -> list[Fact]:
+    return [
+        ("Created", _by(cells.moment(distribution.created_at), distribution.created_by)),
+        (
+            "Started",
+            _by(cells.moment(distribution.started_at), distribution.started_by)
+            if distribution.started_at
+            else "not started",
+        ),
+        ("Snapshot", _snapshot(distribution)),
+        ("First payment", cells.consensus(distribution.executed_at)),
+        ("Last payment", cells.consensus(distribution.completed_at)),
+        ("Plan hash", cells.code(distribution.plan_hash)),
+    ]
+
+
+def _by(at: SafeString, name: str) -> SafeString:
+    return at + cells.words(f" by {name}")
+
+
+def _snapshot(distribution: Distribution) -> SafeString:
+    if distribution.snapshot_id is None:
+        return cells.unknown()
+    return cells.words(f"number {distribution.snapshot_id} at ") + cells.consensus(
+        distribution.snapshot_consensus_at
+    )
+
+
+def counts(found: dict[str, int]) -> list[tuple[SafeString, int]]:
+    return [(cells.badge(status), count) for status, count in sorted(found.items())]

@@ -40,7 +40,7 @@ down: venv
 	@$(PY) -m devnet.services down
 
 test: venv
-	@$(PY) -m pytest -n auto -m "not long" $(TESTS)
+	@$(PY) -m pytest -n auto --dist loadfile -m "not long" $(TESTS)
 
 test-long: venv
 	@$(PY) -m pytest -m long $(TESTS)

@@ -27,6 +27,11 @@ def register(purpose: str, *, gate: Gate, handler: Handler) -> None:
     _handlers[purpose] = handler
 
 
+def forget(purpose: str) -> None:
+    """The purpose has no owner any more; what is still open for it waits."""
+    del _gates[purpose], _handlers[purpose]
+
+
 def register_hold_listener(listener: HoldListener) -> None:
     _hold_listeners.append(listener)
 

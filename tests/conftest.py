@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import stamina
 from django.conf import settings
 from pytest_django.fixtures import Settings
 
@@ -55,3 +56,10 @@ def pump(world: World, monkeypatch: pytest.MonkeyPatch) -> Pump:
     pump = Pump(world)
     monkeypatch.setattr(doorbell, "_send", pump.send)
     return pump
+
+
+@pytest.fixture
+def quick_retries() -> Iterator[None]:
+    """Reads of a mirror node that is away are not repeated in the call itself; the sweeper comes back anyway."""
+    with stamina.set_testing(True, attempts=1):
+        yield

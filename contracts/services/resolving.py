@@ -19,7 +19,7 @@ from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import ContractResult, TransactionRecord, mirror
 from contracts.leases import lease
 from contracts.models import ContractTransaction
-from contracts.services.sending import send_again
+from contracts.services.sending import NOT_YET, send_again
 from contracts.services.steps import advance, fail, postpone
 from contracts.services.wallets import stop_wallet
 
@@ -52,7 +52,9 @@ def _look(row: ContractTransaction) -> None:
     record = _ours(row, mirror().transaction(row.transaction_id or ""))
     if record is not None:
         _found(row, record)
-    elif row.is_open and not row.wallet.stopped_reason:
+    elif row.wallet.stopped_reason:
+        postpone(row, f"the wallet is stopped: {row.wallet.stopped_reason}", until=clock.now() + SLOW_LOOK)
+    else:
         _not_found(row)
 
 
@@ -65,7 +67,6 @@ def _ours(row: ContractTransaction, records: Iterable[TransactionRecord]) -> Tra
         if record.hash.hex() in hashes:
             return record
         stop_wallet(row.wallet, f"{row.transaction_id} is on chain with bytes that are not ours")
-        postpone(row, "its transaction id is on chain with other bytes", until=clock.now() + SLOW_LOOK)
     return None
 
 
@@ -76,7 +77,12 @@ def _found(row: ContractTransaction, record: TransactionRecord) -> None:
         return
     FOUND.reach(row.subject)
     if row.status != Status.SUBMITTED:  # it crashed between sending and saying so
-        advance(row, Status.SUBMITTED, reason="found on chain before its sending was noted", submitted_at=clock.now())
+        advance(
+            row,
+            Status.SUBMITTED,
+            reason="found on chain before its sending was noted",
+            submitted_at=clock.now(),
+        )
     facts = _facts(record, result)
     if record.result == "SUCCESS":
         _succeed(row, result, facts)
@@ -105,7 +111,9 @@ def _decoded(row: ContractTransaction, result: ContractResult) -> dict[str, Any]
     own = (entry for entry in result.logs if entry.contract_id in (row.target, None))
     events = (interface.decode_log(entry.topics, entry.data) for entry in own)
     return {
-        "output": list(interface.decode_output(row.function, result.call_result)) if result.call_result else [],
+        "output": list(interface.decode_output(row.function, result.call_result))
+        if result.call_result
+        else [],
         "events": [{"name": event.name, "args": event.args} for event in events if event],
     }
 
@@ -130,9 +138,8 @@ def _not_found(row: ContractTransaction) -> None:
     chain_ns = mirror().newest_consensus_ns()
     margin_ns = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
     if chain_ns <= row.valid_until_ns + margin_ns:
-        if row.broadcast_started_at is not None and chain_ns < row.valid_until_ns:
-            send_again(row)
-        _later(row, "not on chain yet")
+        may_send = row.broadcast_started_at is not None and chain_ns < row.valid_until_ns
+        _later(row, send_again(row) if may_send else NOT_YET)
     elif row.broadcast_started_at is None:
         _expire(row, "never sent, and the chain has passed its validity")
     elif _payer_went_on(row, row.valid_until_ns + margin_ns):
@@ -152,7 +159,11 @@ def _payer_went_on(row: ContractTransaction, after_ns: int) -> bool:
 
 def _count_absent_look(row: ContractTransaction) -> None:
     if not row.has_guard:
-        postpone(row, "unresolved: no later transaction of the payer proves its absence", until=clock.now() + SLOW_LOOK)
+        postpone(
+            row,
+            "unresolved: no later transaction of the payer proves its absence",
+            until=clock.now() + SLOW_LOOK,
+        )
         return
     now = clock.now()
     spacing = timedelta(seconds=settings.LOOK_SPACING_SECONDS)
@@ -168,5 +179,7 @@ def _count_absent_look(row: ContractTransaction) -> None:
 
 
 def _expire(row: ContractTransaction, reason: str) -> None:
-    if advance(row, Status.EXPIRED, reason=reason, resolved_at=clock.now(), error_class="EXPIRED", error_text=reason):
+    if advance(
+        row, Status.EXPIRED, reason=reason, resolved_at=clock.now(), error_class="EXPIRED", error_text=reason
+    ):
         EXPIRED.reach(row.subject)

@@ -27,6 +27,8 @@ SUBMITTED = fault_point("transaction.submitted", scenario="payout")
 LEAST_VALIDITY_NS = 15 * clock.NANOSECONDS
 MOST_NODES = 3
 FIRST_LOOK = timedelta(seconds=1)
+NOT_YET = "not on chain yet"
+NOT_TAKEN = "no consensus node has taken it"
 
 
 def send(row: ContractTransaction, *, sign_for_node: SignForNode) -> None:
@@ -55,7 +57,9 @@ def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
         if reason := row.wallet.stopped_reason or gates.why_not(row):
             postpone(row, reason)
             return False
-        unsent = ContractTransaction.objects.filter(pk=row.pk, status=Status.SIGNED, broadcast_started_at=None)
+        unsent = ContractTransaction.objects.filter(
+            pk=row.pk, status=Status.SIGNED, broadcast_started_at=None
+        )
         if not unsent.update(broadcast_started_at=clock.from_ns(now_ns)):
             return False
         row.broadcast_started_at = clock.from_ns(now_ns)
@@ -92,7 +96,9 @@ def _try_nodes(row: ContractTransaction, body: SignedBody, sign_for_node: SignFo
     _submitted(row, "the stored bytes went to a node, or may have")
 
 
-def _next_body(row: ContractTransaction, others: Iterator[str], sign_for_node: SignForNode) -> SignedBody | None:
+def _next_body(
+    row: ContractTransaction, others: Iterator[str], sign_for_node: SignForNode
+) -> SignedBody | None:
     node = next(others, None)
     body = sign_for_node(row, node) if node else None
     if body is not None:
@@ -112,18 +118,22 @@ def _submitted(row: ContractTransaction, reason: str) -> None:
         SUBMITTED.reach(row.subject)
 
 
-def send_again(row: ContractTransaction) -> None:
-    """The same bytes to the same node, while they are valid. Whatever it answers, the chain is asked next."""
+def send_again(row: ContractTransaction) -> str:
+    """The same bytes to the same node, while they are valid. Whatever it answers, the chain is asked next.
+
+    Returns why the row still waits.
+    """
     body = row.bodies.exclude(signed_bytes=None).order_by("sends", "pk").first()
     if body is None or (body.last_sent_at and clock.now() - body.last_sent_at < _resend_pause()):
-        return
+        return row.waiting_reason if row.waiting_reason.startswith(NOT_TAKEN) else NOT_YET
     count_send(body)
     try:
         hedera.broadcast(bytes(body.signed_bytes or b""), node=body.node)
     except GatewayError as error:
         log.info("sent_again", subject=row.subject, node=body.node, answer=str(error))
-    else:
-        log.info("sent_again", subject=row.subject, node=body.node, answer="accepted")
+        return f"{NOT_TAKEN}: {error}; sent again" if isinstance(error, Unavailable) else NOT_YET
+    log.info("sent_again", subject=row.subject, node=body.node, answer="accepted")
+    return NOT_YET
 
 
 def _resend_pause() -> timedelta:

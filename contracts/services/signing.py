@@ -46,7 +46,7 @@ def sign_transaction(row_id: int) -> None:
         if row.status == Status.PLANNED:
             _sign_planned(row)
         if row.status == Status.SIGNED:
-            send(row, sign_for_node=sign_body_for)
+            send(row, sign_for_node=_sign_for_other_node)
 
 
 def _sign_planned(row: ContractTransaction) -> None:
@@ -54,14 +54,23 @@ def _sign_planned(row: ContractTransaction) -> None:
         postpone(row, reason)
     elif row.custody_waiting_since is not None:
         _collect(row)
+    elif reason := _pending_elsewhere(row) or gates.why_not(row):
+        postpone(row, reason)
     elif _has_custody_slot(row) and _fix_identity(row):
         IDENTIFIED.reach(row.subject)
         node = _first_node(row)
         sign_body_for(row, node)
 
 
+def _sign_for_other_node(row: ContractTransaction, node: str) -> SignedBody | None:
+    """A second body keeps the rules of the first. Without it the first one's bytes are sent again later."""
+    if wallet_why_not(row) or _pending_elsewhere(row) or not (_is_young(row) and _has_custody_slot(row)):
+        return None
+    return sign_body_for(row, node)
+
+
 def wallet_why_not(row: ContractTransaction) -> str | None:
-    """Why nothing of this wallet may go to custody now."""
+    """Why nothing of this wallet may be signed now."""
     wallet = row.wallet
     if wallet.stopped_reason:
         return f"the wallet is stopped: {wallet.stopped_reason}"
@@ -72,10 +81,11 @@ def wallet_why_not(row: ContractTransaction) -> str | None:
         return f"the wallet is stopped: {error}"
     except GatewayError as error:
         return f"custody does not tell us about the wallet: {error}"
-    return _pending_elsewhere(row)
+    return None
 
 
 def _pending_elsewhere(row: ContractTransaction) -> str | None:
+    """While one body waits for approval, no further one of its wallet goes to custody."""
     waiting = ContractTransaction.objects.filter(
         wallet=row.wallet, status=Status.PLANNED, custody_waiting_since__isnull=False
     )
@@ -164,7 +174,11 @@ def _stored_body(row: ContractTransaction, node: str) -> SignedBody:
     body, _ = SignedBody.objects.get_or_create(
         transaction=row,
         node=node,
-        defaults={"body": raw, "body_hash": digest, "external_id": f"pd1-{settings.PAYDATE_INSTANCE_ID}-{digest[:48]}"},
+        defaults={
+            "body": raw,
+            "body_hash": digest,
+            "external_id": f"pd1-{settings.PAYDATE_INSTANCE_ID}-{digest[:48]}",
+        },
     )
     return body
 
@@ -213,7 +227,9 @@ def _adopt_duplicate(row: ContractTransaction, body: SignedBody, error: Conflict
     answer = None
     if error.duplicate_id:
         try:
-            answer = custodian(wallet.custodian).fetch(key_id=wallet.custody_key_id, reference=error.duplicate_id)
+            answer = custodian(wallet.custodian).fetch(
+                key_id=wallet.custody_key_id, reference=error.duplicate_id
+            )
         except GatewayError as problem:
             postpone(row, f"custody holds a duplicate and does not show it: {problem}")
             return None
@@ -240,7 +256,11 @@ def _wait_for_approval(row: ContractTransaction, body: SignedBody, answer: Signa
     with transaction.atomic():
         first = ContractTransaction.objects.filter(
             pk=row.pk, status=row.status, custody_waiting_since=None
-        ).update(custody_waiting_since=now, waiting_reason="custody waits for approval", next_attempt_at=now + POLL_CUSTODY)
+        ).update(
+            custody_waiting_since=now,
+            waiting_reason="custody waits for approval",
+            next_attempt_at=now + POLL_CUSTODY,
+        )
         if first:
             row.custody_waiting_since = now
             gates.tell(row, "WAITING")
@@ -275,7 +295,9 @@ def _store_signature(row: ContractTransaction, body: SignedBody, answer: Signatu
     if not verify(wallet.key_scheme, public_key, raw, answer.signature or b""):
         stop_wallet(wallet, "custody returned a signature that does not fit the wallet's public key")
         return False
-    signed = hedera.assemble(raw, scheme=wallet.key_scheme, public_key=public_key, signature=answer.signature or b"")
+    signed = hedera.assemble(
+        raw, scheme=wallet.key_scheme, public_key=public_key, signature=answer.signature or b""
+    )
     columns = {
         "signed_bytes": signed.raw,
         "hash": signed.hash.hex(),
@@ -306,5 +328,7 @@ def _refused(row: ContractTransaction, text: str) -> None:
 
 def wake_signer(wallet: Wallet) -> None:
     """Rings for what waits on a wallet that was stopped or whose approval is through."""
-    for pk in ContractTransaction.objects.filter(wallet=wallet, status=Status.PLANNED).values_list("pk", flat=True):
+    for pk in ContractTransaction.objects.filter(wallet=wallet, status=Status.PLANNED).values_list(
+        "pk", flat=True
+    ):
         ring("contracts.sign_transaction", pk)

@@ -1,0 +1,74 @@
+"""One call to the chain, sent by the real protocol, that any test may hold up and look at."""
+
+from django.db import transaction
+
+from contracts.ids import new_uid
+from contracts.models import ContractTransaction
+from contracts.services.planning import Call, plan_transaction
+from devnet.records import Record
+from tests.world import Pump, Setting
+
+PURPOSE = "probe"
+Status = ContractTransaction.Status
+# What the fault board matches custody's requests for a signature with.
+SIGNATURES = "/signatures"
+
+
+class Probe:
+    """``closed`` is the gate's answer; ``arrows`` is what the owner of the purpose was told, in order."""
+
+    def __init__(self, setting: Setting, pump: Pump) -> None:
+        self.setting = setting
+        self.world = setting.world
+        self.pump = pump
+        self.closed: str | None = None
+        self.arrows: list[str] = []
+
+    def why_not(self, row: ContractTransaction) -> str | None:
+        return self.closed
+
+    def on_arrow(self, row: ContractTransaction, arrow: str) -> None:
+        self.arrows.append(arrow)
+
+    def plan(self, subject: str = "", *, has_guard: bool = True, gas: int = 2_000_000) -> ContractTransaction:
+        asset = self.setting.asset
+        call = Call(asset.address, f"ats/{asset.interface_version}", "takeSnapshot", [], gas)
+        with transaction.atomic():
+            return plan_transaction(
+                wallet=asset.payout_contract.wallet,
+                contract=asset.payout_contract,
+                call=call,
+                purpose=PURPOSE,
+                subject=subject or f"probe:{new_uid()}",
+                has_guard=has_guard,
+            )
+
+    def until(self, row: ContractTransaction, *statuses: str, seconds: float = 20) -> ContractTransaction:
+        def reached() -> bool:
+            row.refresh_from_db()
+            return row.status in statuses
+
+        self.pump.run(reached, seconds=seconds)
+        return row
+
+    def until_waiting(self, row: ContractTransaction, words: str) -> ContractTransaction:
+        def reached() -> bool:
+            row.refresh_from_db()
+            return words in row.waiting_reason
+
+        self.pump.run(reached)
+        return row
+
+    def executed(self, row: ContractTransaction) -> list[Record]:
+        """What the chain has executed of this subject, all attempts."""
+        return self.world.records(row.subject)
+
+    def pass_validity(self, row: ContractTransaction) -> None:
+        """Moves both clocks past the validity and the margin, and shows it to the mirror."""
+        row.refresh_from_db()
+        self.world.advance(row.valid_seconds or 0)
+        self.world.advance(10)
+
+    def somebody_pays(self) -> None:
+        """Another call of the same payer, later than everything before."""
+        self.until(self.plan(), Status.SUCCEEDED)

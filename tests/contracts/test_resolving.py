@@ -1,0 +1,264 @@
+"""From SUBMITTED to an end: found by id and hash, or absent by proof; nothing else ends a row."""
+
+import threading
+
+import pytest
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from contracts.models import ContractTransaction, SignedBody, Wallet
+from contracts.services.resolving import resolve_transaction
+from contracts.services.signing import sign_transaction
+from tests.contracts.probe import Probe, Status
+
+
+def lost(probe: Probe, *, has_guard: bool = True) -> ContractTransaction:
+    """Accepted by nodes, and never seen again."""
+    row = probe.plan(has_guard=has_guard)
+    probe.world.fault("consensus.lose", match=row.subject)
+    return probe.until(row, Status.SUBMITTED)
+
+
+def looks(probe: Probe, row: ContractTransaction, count: int, *, apart: int) -> None:
+    for _ in range(count):
+        resolve_transaction(row.pk)
+        row.refresh_from_db()
+        probe.world.advance(apart)
+
+
+def test_a_lost_transaction_expires_by_proof_and_its_next_attempt_is_executed_once(probe: Probe) -> None:
+    row = lost(probe)
+    probe.pass_validity(row)
+    probe.somebody_pays()
+    resolve_transaction(row.pk)
+    row.refresh_from_db()
+
+    assert (row.status, row.error_class) == (Status.EXPIRED, "EXPIRED")
+    assert row.error_text == "a later transaction of the payer is on chain, this one is not"
+    probe.world.clear("consensus.lose")
+    assert probe.until(probe.plan(row.subject), Status.SUCCEEDED).attempt == 2
+    assert [record.memo.decode()[-2:] for record in probe.executed(row)] == [":2"]
+
+
+def test_before_the_validity_and_the_margin_have_passed_nothing_is_absent(
+    probe: Probe, settings: Settings
+) -> None:
+    settings.EXPIRY_MARGIN_SECONDS = 90
+    row = lost(probe)
+    probe.somebody_pays()
+    probe.world.advance(120 + 60)
+    looks(probe, row, 5, apart=1)
+
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
+    assert row.waiting_reason == "not on chain yet"
+
+
+def test_an_earlier_transaction_of_the_payer_proves_nothing(probe: Probe) -> None:
+    row = lost(probe)
+    probe.somebody_pays()
+    probe.pass_validity(row)
+    resolve_transaction(row.pk)
+    row.refresh_from_db()
+
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 1)
+
+
+def test_a_guarded_call_expires_after_three_looks_thirty_seconds_apart(probe: Probe) -> None:
+    row = lost(probe)
+    probe.pass_validity(row)
+    looks(probe, row, 3, apart=1)
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 1)
+    assert row.waiting_reason == "absent in 1 of 3 looks"
+
+    probe.world.advance(30)
+    looks(probe, row, 1, apart=30)
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 2)
+    looks(probe, row, 1, apart=0)
+
+    assert (row.status, row.error_text) == (
+        Status.EXPIRED,
+        "absent in 3 looks after the chain had passed its validity",
+    )
+
+
+def test_a_call_without_a_guard_stays_unresolved_until_the_payer_goes_on(probe: Probe) -> None:
+    row = lost(probe, has_guard=False)
+    probe.pass_validity(row)
+    looks(probe, row, 6, apart=40)
+
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
+    assert row.waiting_reason == "unresolved: no later transaction of the payer proves its absence"
+    probe.somebody_pays()
+    looks(probe, row, 1, apart=0)
+    assert row.status == Status.EXPIRED
+
+
+def test_what_touches_the_payer_but_is_paid_by_others_proves_nothing(probe: Probe) -> None:
+    row = lost(probe, has_guard=False)
+    probe.pass_validity(row)
+    probe.world.control.do_send_hbar(row.wallet.account, 1)
+    probe.world.control.do_close_block()
+    looks(probe, row, 1, apart=0)
+
+    assert row.status == Status.SUBMITTED
+
+
+def test_a_row_never_sent_needs_only_the_chains_time(probe: Probe) -> None:
+    probe.world.fault("custody.error_rate", match="/signatures", status=503)
+    row = probe.until_waiting(probe.plan(has_guard=False), "custody does not answer")
+    probe.pass_validity(row)
+    probe.until(row, Status.EXPIRED)
+
+    assert row.error_text == "never sent, and the chain has passed its validity"
+
+
+def test_our_own_clock_alone_expires_nothing(probe: Probe) -> None:
+    """The chain's time stands still as far as the mirror shows; ours has long passed the validity."""
+    row = lost(probe)
+    probe.world.fault("mirror.lag_seconds", seconds=1000)
+    probe.world.advance(400)
+    looks(probe, row, 4, apart=31)
+
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
+
+
+def test_the_same_id_with_another_hash_stops_the_wallet(probe: Probe) -> None:
+    row = probe.plan()
+    sign_transaction(row.pk)
+    SignedBody.objects.filter(transaction=row).update(hash="00" * 48)
+
+    probe.until_waiting(row, "is on chain with bytes that are not ours")
+
+    assert row.status == Status.SUBMITTED
+    wallet = Wallet.objects.get(pk=row.wallet_id)
+    assert wallet.stopped_reason == f"{row.transaction_id} is on chain with bytes that are not ours"
+
+
+def test_a_stopped_wallet_still_settles_what_is_on_chain(probe: Probe) -> None:
+    row = probe.until(probe.plan(), Status.SUBMITTED)
+    Wallet.objects.filter(pk=row.wallet_id).update(stopped_reason="a doubt")
+
+    probe.until(row, Status.SUCCEEDED)
+
+
+def test_a_stopped_wallet_expires_nothing_and_says_why(probe: Probe) -> None:
+    row = lost(probe)
+    Wallet.objects.filter(pk=row.wallet_id).update(stopped_reason="a doubt")
+    probe.pass_validity(row)
+    looks(probe, row, 4, apart=31)
+
+    assert (row.status, row.waiting_reason) == (Status.SUBMITTED, "the wallet is stopped: a doubt")
+
+
+def test_a_failed_execution_is_failed_with_the_networks_reason(probe: Probe) -> None:
+    probe.world.fault("consensus.gas", base=5_000_000, per_transfer=1)
+    row = probe.until(probe.plan(), Status.FAILED)
+
+    assert row.error_class == "INSUFFICIENT_GAS"
+    assert row.consensus_at and row.fee_tinybars and row.resolved_at
+
+
+def test_a_revert_is_failed_with_the_contracts_own_error(probe: Probe) -> None:
+    probe.world.control.do_pause(probe.setting.asset.address)
+    try:
+        row = probe.until(probe.plan(), Status.FAILED)
+    finally:
+        probe.world.control.do_pause(probe.setting.asset.address, False)
+
+    assert row.error_text.startswith("the contract failed with the unknown error 0x")
+    assert row.consensus_at and not row.result
+
+
+def test_a_row_found_before_its_sending_was_noted_takes_both_arrows(probe: Probe) -> None:
+    """The signer died after sending; the sweeper's look finds it on chain."""
+    row = probe.plan()
+    sign_transaction(row.pk)
+    row.refresh_from_db()
+    with connection.cursor() as cursor:  # back to what a crash would have left
+        cursor.execute("UPDATE contracts_contracttransaction SET status = 'SIGNED' WHERE id = %s", [row.pk])
+    probe.arrows.clear()
+
+    probe.pump.rings.clear()
+    probe.until(ContractTransaction.objects.get(pk=row.pk), Status.SUBMITTED, Status.SUCCEEDED)
+    resolve_transaction(row.pk)
+    probe.until(row, Status.SUCCEEDED)
+
+    assert probe.arrows == ["SUBMITTED", "SUCCEEDED"]
+    assert len(probe.executed(row)) == 1
+
+
+def test_two_who_resolve_at_once_move_the_row_once(probe: Probe) -> None:
+    row = probe.until(probe.plan(), Status.SUBMITTED)
+    probe.pump.rings.clear()
+    probe.world.advance(2)
+    barrier = threading.Barrier(2)
+
+    def resolve() -> None:
+        barrier.wait()
+        resolve_transaction(row.pk)
+        connection.close()
+
+    threads = [threading.Thread(target=resolve) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    probe.until(row, Status.SUCCEEDED)
+    assert probe.arrows.count("SUCCEEDED") == 1
+
+
+# -- troubles of the mirror node
+
+
+def test_a_partial_answer_is_not_final(probe: Probe) -> None:
+    probe.world.fault("mirror.partial")
+    row = probe.until_waiting(probe.plan(), "the mirror node has it only in part")
+    assert row.status == Status.SUBMITTED
+
+    probe.world.clear("mirror.partial")
+    probe.until(row, Status.SUCCEEDED)
+    assert row.result is not None and row.result["output"]
+
+
+def test_a_mirror_that_lags_is_waited_for(probe: Probe) -> None:
+    probe.world.fault("mirror.lag_seconds", seconds=0.7)
+    row = probe.until_waiting(probe.plan(), "not on chain yet")
+
+    probe.until(row, Status.SUCCEEDED)
+
+    assert (row.attempt, len(probe.executed(row))) == (1, 1)
+
+
+def test_of_two_mirror_nodes_one_may_lag(probe: Probe) -> None:
+    """Behind one address every request may meet another of them; absence in the late one proves nothing."""
+    probe.world.fault("mirror.lag_seconds", seconds=0.7, replica=1)
+    rows = [probe.until(probe.plan(), Status.SUCCEEDED) for _ in range(3)]
+
+    assert [(row.attempt, len(probe.executed(row))) for row in rows] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_mirror_that_answers_errors_is_asked_again(probe: Probe, status: int, quick_retries: None) -> None:
+    row = probe.until(probe.plan(), Status.SUBMITTED)
+    probe.world.fault("mirror.error_rate", status=status)
+    probe.until_waiting(row, "the mirror node does not tell")
+    assert row.status == Status.SUBMITTED
+
+    probe.world.clear("mirror.error_rate")
+    probe.until(row, Status.SUCCEEDED)
+    assert len(probe.executed(row)) == 1
+
+
+def test_a_mirror_that_is_down_for_longer_than_the_validity_expires_nothing(
+    probe: Probe, quick_retries: None
+) -> None:
+    row = probe.until(probe.plan(), Status.SUBMITTED)
+    probe.world.fault("mirror.down")
+    probe.pass_validity(row)
+    probe.until_waiting(row, "the mirror node does not tell")
+    looks(probe, row, 3, apart=31)
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
+
+    probe.world.clear("mirror.down")
+    probe.until(row, Status.SUCCEEDED)

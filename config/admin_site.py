@@ -30,6 +30,7 @@ class OneTimeCodeForm(OTPAuthenticationFormMixin, AuthenticationForm):
 
 
 class PaydateAdminSite(UnfoldAdminSite):
+    index_title = "Overview"
     login_template = "paydate/login.html"
 
     @property
@@ -54,3 +55,7 @@ def title_prefix(request: HttpRequest) -> str:
 
 def style_sheet(request: HttpRequest) -> str:
     return static("paydate/admin.css")
+
+
+def icon(request: HttpRequest) -> str:
+    return static("paydate/icon.svg")

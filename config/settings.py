@@ -226,6 +226,7 @@ UNFOLD = {
     "SITE_TITLE": "Paydate",
     "SITE_HEADER": "Paydate",
     "SITE_SYMBOL": "payments",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_site.icon"}],
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "config.admin_site.environment_badge",
     "ENVIRONMENT_TITLE_PREFIX": "config.admin_site.title_prefix",

@@ -8,6 +8,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django_otp.plugins.otp_static.admin import StaticTokenInline
@@ -82,19 +83,27 @@ class DeviceAdmin(PaydateAdmin, TOTPDeviceAdmin):
         return ((None, {"fields": (*fields, "created_at", "last_use", "scan")}),)
 
     def config_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        self._check_unused(request, pk)
-        return super().config_view(request, pk)  # type: ignore[no-any-return]
+        """django-otp's own page writes the key out in letters; this one has the code to scan."""
+        device = self._unused(request, pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": device,
+            "device": device,
+        }
+        return TemplateResponse(request, "admin/paydate/scan.html", context)
 
     def qrcode_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        self._check_unused(request, pk)
+        self._unused(request, pk)
         return super().qrcode_view(request, pk)  # type: ignore[no-any-return]
 
-    def _check_unused(self, request: HttpRequest, pk: int) -> None:
+    def _unused(self, request: HttpRequest, pk: int) -> TOTPDevice:
         device = TOTPDevice.objects.filter(pk=pk).first()
         if device is None:
             raise Http404
         if device.last_used_at or not self.has_change_permission(request, device):
             raise PermissionDenied
+        return device
 
 
 class TokenInline(TabularInline):

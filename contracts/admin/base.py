@@ -3,16 +3,18 @@
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from unfold.admin import ModelAdmin, TabularInline
 
-from contracts.admin.cells import UNKNOWN
+from contracts.admin.cells import NONE, UNKNOWN
 
 
 class PaydateAdmin(ModelAdmin):
     """Lists of any length, and buttons only where they can do something."""
 
-    empty_value_display = UNKNOWN
+    empty_value_display = NONE
     list_per_page = 50
     show_full_result_count = False
     compressed_fields = True
@@ -30,6 +32,7 @@ class EvidenceAdmin(PaydateAdmin):
     """Rows that only services write. They are looked at; no permission makes them editable."""
 
     actions = None
+    empty_value_display = UNKNOWN
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -39,6 +42,11 @@ class EvidenceAdmin(PaydateAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What happened to such a row is in the audit trail; Django's own history knows only of forms."""
+        of_it = urlencode({"noun": self.opts.model_name, "object_id": unquote(object_id)})
+        return HttpResponseRedirect(f"{reverse('admin:contracts_auditevent_changelist')}?{of_it}")
 
 
 class EvidenceInline(TabularInline):

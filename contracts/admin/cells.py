@@ -69,13 +69,11 @@ def next_step(at: datetime) -> SafeString:
 
 
 def consensus(text: str) -> SafeString:
-    """A consensus time, all nine digits of it: the chain tells transactions apart by them."""
+    """A consensus time to read, and under it as the chain writes it: transactions are told apart by its digits."""
     if not text:
         return unknown()
-    at, rest = clock.from_ns(clock.consensus_ns(text)), text.partition(".")[2].ljust(9, "0")
-    return format_html(
-        '<span class="pd-nowrap" title="{}">{}.{} UTC</span>', text, f"{at:%Y-%m-%d %H:%M:%S}", rest
-    )
+    at = f"{clock.from_ns(clock.consensus_ns(text)):%Y-%m-%d %H:%M:%S}"
+    return format_html('<span class="pd-money">{} UTC <small>{}</small></span>', at, text)
 
 
 def code(text: object) -> SafeString:
@@ -88,6 +86,11 @@ def raw_bytes(data: bytes | memoryview | None, sha384_or_256: str) -> SafeString
     if data is None:
         return unknown()
     return format_html('{} bytes, <code class="pd-code">{}</code>', len(data), sha384_or_256)
+
+
+def titled(title: object, below: object) -> SafeString:
+    """Two lines in one cell, the second one small."""
+    return format_html('<span class="pd-money">{} <small>{}</small></span>', title, below)
 
 
 def words(text: str, *, empty: str = NONE) -> SafeString:

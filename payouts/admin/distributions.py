@@ -32,13 +32,17 @@ PROGRESS = "admin/payouts/distribution/progress.html"
 FORM = "admin/payouts/distribution/add.html"
 
 
+def _asset(row: Distribution) -> object:
+    return cells.titled(row.asset.symbol, f"created {row.created_at:%Y-%m-%d %H:%M} UTC")
+
+
 def _paid(row: Distribution) -> object:
     return cells.bar(row.paid_count, row.holder_count or 0, failed=row.failed_count)
 
 
 @admin.register(Distribution)
 class DistributionAdmin(HoldButtons, EvidenceAdmin):
-    list_display = ("name", "asset", "state", "asked", "holders_paid", "paid", "why", "created_at")
+    list_display = ("name", "of", "state", "asked", "holders_paid", "paid", "why")
     list_filter = ("status", "amount_type", "kind", "asset", "created_at")
     list_select_related = ("asset__payout_contract__payment_token",)
     search_fields = ("uid", "concept", "asset__symbol", "asset__name", "=asset__isin", "created_by")
@@ -47,6 +51,7 @@ class DistributionAdmin(HoldButtons, EvidenceAdmin):
     actions_detail = ("execute", "place_hold", "lift_hold")
 
     name = column("Concept", lambda row: row.concept or row.uid, order="concept")
+    of = column("Asset", _asset, order="asset__symbol")
     state = column("Status", lambda row: cells.badge(row.status), order="status")
     asked = column("Asked for", words.asked_for)
     holders_paid = column("Holders paid", _paid)
@@ -105,6 +110,7 @@ class DistributionAdmin(HoldButtons, EvidenceAdmin):
         context = self._context(
             request,
             title=row.concept or f"Distribution {row.uid}",
+            original=row,
             table=SECTIONS[shown][1](row, request),
             shown=shown,
             sections=[(name, title) for name, (title, _) in SECTIONS.items()],

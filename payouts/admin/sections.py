@@ -105,13 +105,12 @@ def _payment_of(distribution: Distribution) -> Callable[[Payment], tuple[object,
     asset, token = distribution.asset, distribution.asset.payout_contract.payment_token
 
     def show(row: Payment) -> tuple[object, ...]:
-        is_known = row.status not in (Payment.Status.PENDING, Payment.Status.FAILED)
         return (
             cells.link(row, f"{row.ordinal + 1}"),
             cells.code(row.holder),
             cells.money(row.balance_units, asset),
             cells.money(row.expected_units, token),
-            cells.money(row.paid_units, token) if is_known else cells.words("nothing known to be paid"),
+            cells.money(None if row.status == Payment.Status.PENDING else row.paid_units, token),
             cells.badge(row.status),
             cells.words(row.failure_reason or row.difference),
             cells.link(row.batch, row.batch.number) if row.batch else "none yet",
@@ -124,7 +123,6 @@ def _payment_of(distribution: Distribution) -> Callable[[Payment], tuple[object,
 def transactions(distribution: Distribution, request: HttpRequest) -> Table:
     headers = (
         "For",
-        "Attempt",
         "Status",
         "Transaction id",
         "Error, or what it waits for",
@@ -139,8 +137,7 @@ def transactions(distribution: Distribution, request: HttpRequest) -> Table:
 
     def show(row: ContractTransaction) -> tuple[object, ...]:
         return (
-            cells.link(row, names[row.subject]),
-            row.attempt,
+            cells.titled(cells.link(row, names[row.subject]), f"attempt {row.attempt}"),
             cells.badge(row.status),
             cells.code(row.transaction_id),
             trouble(row),

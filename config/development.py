@@ -17,7 +17,6 @@ INSTALLED_APPS = ["devnet", *INSTALLED_APPS]
 IS_PRODUCTION = False
 CLOCK_OFFSET = "devnet.clock.offset_ns"
 FAULT_HOOK = "devnet.crash.reach"
-FAULT_HOOK = "devnet.crash.reach"
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True

@@ -1,13 +1,18 @@
 """`python -m devnet.services up|down|run|status|demo`: the local stack, as `make` calls it."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from config import boot
 from devnet.services import environment
 from devnet.services.processes import ServiceFailed
 from devnet.services.stack import Stack
+
+INTERRUPTED = 130
 
 
 def main() -> int:
@@ -23,6 +28,8 @@ def main() -> int:
 def up(stack: Stack, arguments: argparse.Namespace) -> int:
     """Ctrl-C takes back what this call started, and nothing else."""
     was_running = stack.pid() is not None
+    if not was_running:
+        print(f"starting the local stack in {stack.home}", flush=True)
     try:
         stack.up(arguments.scale)
     except KeyboardInterrupt:
@@ -55,18 +62,33 @@ def status(stack: Stack, arguments: argparse.Namespace) -> int:
 
 def demo(stack: Stack, arguments: argparse.Namespace) -> int:
     """Leaves the stack running, unless --once or ctrl-C; one that ran before is never stopped."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     was_running = stack.pid() is not None
     keep = False
     try:
         up(stack, arguments)
-        code = stack.manage("demo", f"--holders={arguments.holders}", *(["--once"] if arguments.once else []))
+        code = _pay(stack, arguments)
         keep = not arguments.once
         return code
     except KeyboardInterrupt:
-        return 130
+        print("\ninterrupted", flush=True)
+        return INTERRUPTED
     finally:
         if not was_running and not keep:
+            print("stopping what this command started", flush=True)
             stack.down()
+
+
+def _pay(stack: Stack, arguments: argparse.Namespace) -> int:
+    """Log lines between those of the progress would only confuse; a level that somebody chose is kept."""
+    if "LOG_LEVEL" not in environment.read(stack.home / "env"):
+        os.environ.setdefault("LOG_LEVEL", "WARNING")
+    return stack.manage("demo", f"--holders={arguments.holders}", *(["--once"] if arguments.once else []))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 COMMANDS: dict[str, Callable[[Stack, argparse.Namespace], int]] = {
@@ -113,4 +135,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

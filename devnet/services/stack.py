@@ -39,6 +39,7 @@ class Stack:
         self.services = {name: service for name, service in own.items() if self._is_wanted(name, service)}
         self.stopping = threading.Event()
         self.pid_file = self.home / "run" / "supervisor.pid"
+        self.spawned: subprocess.Popen[bytes] | None = None
 
     # --- for whoever wants it running ------------------------------------------------------------
 
@@ -57,7 +58,7 @@ class Stack:
 
     def down(self) -> bool:
         """False if nothing was running."""
-        pid = self.pid()
+        pid = self.pid() or self._spawned_pid()
         if pid is not None:
             end(pid, signal.SIGTERM, STOP_SECONDS)
         return pid is not None
@@ -192,6 +193,10 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
         }
 
+    def _spawned_pid(self) -> int | None:
+        """Of a supervisor that we have just made and that has no lock yet."""
+        return self.spawned.pid if self.spawned is not None and self.spawned.poll() is None else None
+
     def _spawn(self, copies: Mapping[str, int]) -> None:
         log = self.home / "log" / "supervisor.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -206,9 +211,10 @@ class Stack:
                 stderr=output,
                 start_new_session=True,
             )
+        self.spawned = process
         # Reap it, whenever it ends: a zombie child would look alive to us.
         threading.Thread(target=process.wait, daemon=True).start()
-        wait_until(lambda: self.pid() is not None or process.poll() is not None, 10)
+        wait_until(lambda: self.pid() is not None or process.poll() is not None, READY_SECONDS)
 
     def _is_wanted(self, name: str, service: Postgres | Redis) -> bool:
         """Neither the environment nor an edited settings file names another one."""

@@ -11,8 +11,8 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from contracts.models import Asset, ContractTransaction, Wallet
-from contracts.services.registering import NewAsset, add_asset
-from devnet.client import DevnetClient
+from contracts.services.registering import NewAsset, NotRegistered, add_asset
+from devnet.client import DevnetClient, DevnetError
 from payouts.amounts import format_units
 from payouts.models import Distribution
 from payouts.services.creating import NewDistribution, create_distribution
@@ -28,7 +28,9 @@ MOST_SHOWN = 10
 
 
 class Command(BaseCommand):
-    help = "Pays the holders of a tokenised equity on the local devnet and proves it from the chain's balances."
+    help = (
+        "Pays the holders of a tokenised equity on the local devnet and proves it from the chain's balances."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--holders", type=int, default=250)
@@ -37,13 +39,24 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["holders"] < 1:
             raise CommandError("HOLDERS must be 1 or more")
+        try:
+            self._run(options)
+        except (DevnetError, NotRegistered) as error:
+            raise CommandError(str(error)) from None
+
+    def _run(self, options: dict[str, Any]) -> None:
         client = DevnetClient.of()
         self.say(f"making an asset with {options['holders']} holders on the local chain")
         made = client.prepare(
-            holders=options["holders"], fund=FUND_UNITS, name="Paydate Demo Equity", symbol=f"PDE{options['holders']}"
+            holders=options["holders"],
+            fund=FUND_UNITS,
+            name="Paydate Demo Equity",
+            symbol=f"PDE{options['holders']}",
         )
         asset = self._register(made)
-        self.say(f"asset {asset}, payout contract {asset.payout_contract.address}, payer {made['payer']['id']}")
+        self.say(
+            f"asset {asset}, payout contract {asset.payout_contract.address}, payer {made['payer']['id']}"
+        )
         distribution = self._pay(asset)
         self._prove(client, made, distribution)
         self._seconds(distribution)
@@ -71,7 +84,16 @@ class Command(BaseCommand):
     def _register_wallet(self, account: str) -> None:
         """By the command an operator would use, in a process that may see the custody secrets."""
         wallet_id = DevnetClient.of().wallet()["wallet_id"]
-        command = [sys.executable, "manage.py", "add_wallet", wallet_id, "--account", account, "--label", "Demo payer"]
+        command = [
+            sys.executable,
+            "manage.py",
+            "add_wallet",
+            wallet_id,
+            "--account",
+            account,
+            "--label",
+            "Demo payer",
+        ]
         done = subprocess.run(  # noqa: S603
             command, cwd=settings.BASE_DIR, env=os.environ | {"PAYDATE_PROCESS": "signer"}, check=False
         )
@@ -109,7 +131,9 @@ class Command(BaseCommand):
     def _line(self, distribution: Distribution) -> str:
         token = distribution.asset.payout_contract.payment_token
         progress = progress_of(distribution)
-        open_calls = {status: progress.transactions.get(status, 0) for status in ("PLANNED", "SIGNED", "SUBMITTED")}
+        open_calls = {
+            status: progress.transactions.get(status, 0) for status in ("PLANNED", "SIGNED", "SUBMITTED")
+        }
         calls = ", ".join(f"{count} {status.lower()}" for status, count in open_calls.items() if count)
         paid = format_units(progress.paid_units, decimals=token.decimals, symbol=token.symbol)
         line = f"{distribution.status:<11} {progress.lines.get('PAID', 0):>5}/{progress.total} paid  {paid}"
@@ -126,8 +150,11 @@ class Command(BaseCommand):
         differing = [holder for holder in on_chain if on_chain[holder] != in_database.get(holder, 0)]
         differing += [holder for holder in in_database if holder not in on_chain]
         differing += compare_with_chain(distribution).differing
+        differing = list(dict.fromkeys(differing))
         for holder in differing[:MOST_SHOWN]:
-            self.stderr.write(f"{holder}: {on_chain.get(holder)} on chain, {in_database.get(holder)} in the database")
+            self.stderr.write(
+                f"{holder}: {on_chain.get(holder)} on chain, {in_database.get(holder)} in the database"
+            )
         if differing:
             raise CommandError(f"{len(differing)} holders differ between the chain and the database")
         pool, dust = distribution.pool_units or 0, distribution.dust_units or 0
@@ -147,8 +174,12 @@ class Command(BaseCommand):
             "submitting": (_first(calls, "signed_at"), _last(calls, "submitted_at")),
             "settling": (_first(calls, "submitted_at"), distribution.ended_at),
         }
-        parts = [f"{name} {(end - begin).total_seconds():.2f} s" for name, (begin, end) in spans.items() if begin and end]
-        self.say(f"seconds: {', '.join(parts)}; {len(calls)} batch transactions")
+        parts = [
+            f"{name} {(end - begin).total_seconds():.2f} s"
+            for name, (begin, end) in spans.items()
+            if begin and end
+        ]
+        self.say(f"seconds: {', '.join(parts)}; batch transactions: {len(calls)}")
 
     def _invite(self, distribution: Distribution) -> None:
         name, password = f"demo-{secrets.token_hex(3)}", secrets.token_urlsafe(12)

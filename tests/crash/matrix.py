@@ -33,6 +33,7 @@ from devnet.client import DevnetClient  # noqa: E402
 from payouts.models import Distribution  # noqa: E402
 from payouts.services.creating import NewDistribution, create_distribution  # noqa: E402
 from payouts.services.showing import transactions_of  # noqa: E402
+from payouts.services.starting import CLAIMED, execute_distribution  # noqa: E402
 from tests.crash.processes import Watch, execute  # noqa: E402
 
 Status = Distribution.Status
@@ -40,6 +41,7 @@ ENDED = (Status.COMPLETED, Status.PARTIALLY_COMPLETED, Status.FAILED, Status.CAN
 HOLDERS = 12
 POOL_UNITS = 1_000 * 10**6
 PHASE_SECONDS = 150
+MOST_WAVES = 4
 EXPIRY_SECONDS = 125
 
 
@@ -89,18 +91,20 @@ class Matrix:
         return run
 
     def start(self, runs: Iterable[Run]) -> None:
-        """By the command, side by side: the claim itself is one of the points where a process dies."""
-        execute([run.distribution.uid for run in runs])
+        """Here and now, but for the run whose claim is where a process dies: that takes a command of its own."""
+        for run in runs:
+            if run.point == CLAIMED.name:
+                execute(run.distribution.uid)
+            else:
+                execute_distribution(run.distribution, by="crash matrix")
 
     def wait(self, runs: list[Run], until: Callable[[Run], bool], *, seconds: float = PHASE_SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not all(until(run) for run in runs):
-            self.watch.look()
             if time.monotonic() > deadline:
                 self.say("not reached: " + "; ".join(_words(run) for run in runs if not until(run)))
                 return
             time.sleep(0.1)
-        self.watch.look()
 
     def has_ended(self, run: Run) -> bool:
         run.distribution.refresh_from_db()
@@ -127,12 +131,16 @@ class Matrix:
             "status": distribution.status,
             "reason": distribution.status_reason,
             "was_hit": self.was_hit(run),
-            "chain_equals_database": all(on_chain[holder] == int(lines.get(holder, 0)) for holder in on_chain),
+            "chain_equals_database": all(
+                on_chain[holder] == int(lines.get(holder, 0)) for holder in on_chain
+            ),
             "chain_equals_plan": bool(expected) and all(on_chain[h] == int(expected[h]) for h in on_chain),
             "paid_on_chain": sum(on_chain.values()),
             "seconds_after_restart": self.watch.seconds_after_restart(hit, ended),
             "calls": [f"{call}:{call.status}" for call in transactions_of(distribution)],
-            "successful_payouts": transactions_of(distribution).filter(purpose="batch", status="SUCCEEDED").count(),
+            "successful_payouts": transactions_of(distribution)
+            .filter(purpose="batch", status="SUCCEEDED")
+            .count(),
             "batches": distribution.batches.count(),
             **run.facts,
         }
@@ -140,12 +148,18 @@ class Matrix:
     # --- the phases --------------------------------------------------------------------------
 
     def payout(self) -> None:
-        """Every point of an ordinary run, each in a distribution of its own, all side by side."""
+        """Every point of an ordinary run, each in a distribution of its own, all side by side.
+
+        A run can miss its point when the process dies for another one's sake between the step and the point;
+        such a point gets another run.
+        """
         points = [name for name, point in faults.REGISTRY.items() if point.scenario == "payout"]
-        runs = [self.new_run("payout", point) for point in points]
-        self.start(runs)
-        self.wait(runs, lambda run: self.has_ended(run) and self.was_hit(run))
-        self.judge(runs)
+        for _ in range(MOST_WAVES):
+            runs = [self.new_run("payout", point) for point in points]
+            self.start(runs)
+            self.wait(runs, self.has_ended)
+            self.judge(runs)
+            points = [run.point for run in runs if not self.was_hit(run)]
 
     def revert(self) -> None:
         """The call fails on chain: nobody is paid, and the reason is the chain's."""
@@ -162,7 +176,9 @@ class Matrix:
         runs = [self.new_run("lost", point) for point in points]
         with self.fault("consensus.lose", {}, match="batch:"):
             self.start(runs)
-            self.wait(runs, lambda run: _calls(run, "SUBMITTED") == run.distribution.batches.count() > 0, seconds=40)
+            self.wait(
+                runs, lambda run: _calls(run, "SUBMITTED") == run.distribution.batches.count() > 0, seconds=40
+            )
             # Resends of the same bytes must not reach consensus either until the window is over.
             self.devnet.advance(EXPIRY_SECONDS)
         self.wait(runs, lambda run: self.has_ended(run) and self.was_hit(run))

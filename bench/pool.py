@@ -86,12 +86,13 @@ def _measure(pool: str, concurrency: int, broker_url: str, environment: dict[str
     command = [
         "-m",
         "celery",
-        "--app=config.celery",
+        "--app=bench.pool_app",
         "worker",
         "--include=bench.pool_tasks",
         "--queues=bench",
     ]
-    command += [f"--pool={pool}", f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
+    command += [f"--concurrency={concurrency}", "--without-gossip", "--without-mingle"]
+    environment = environment | {"BENCH_POOL": pool}
     launched = time.monotonic()
     worker = subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL)
     try:

@@ -26,6 +26,7 @@ class DrawInline(EvidenceInline):
     fields = ("subject", "amount", "at")
     readonly_fields = fields
     per_page = 20
+    ordering = ("consensus_ns",)
 
     amount = column("Paid", _drawn)
     at = column("Consensus time", _at)

@@ -4,7 +4,7 @@ from payouts.models import Distribution, Payment
 from payouts.services.creating import NewDistribution, create_distribution
 from payouts.services.showing import compare_with_chain
 from payouts.services.starting import execute_distribution
-from tests.world import Setting
+from tests.world import Pump, Setting
 
 Status = Distribution.Status
 
@@ -12,7 +12,9 @@ Status = Distribution.Status
 def create(asset: str, *, amount: str = "", percentage: str = "") -> Distribution:
     kind = Distribution.AmountType.PERCENTAGE if percentage else Distribution.AmountType.FIXED
     return create_distribution(
-        NewDistribution(asset=asset, amount_type=kind, amount=percentage or amount, concept="dividend", by="tests")
+        NewDistribution(
+            asset=asset, amount_type=kind, amount=percentage or amount, concept="dividend", by="tests"
+        )
     )
 
 
@@ -20,6 +22,12 @@ def start(setting: Setting, *, amount: str = "", percentage: str = "") -> Distri
     distribution = create(setting.asset.address, amount=amount, percentage=percentage)
     execute_distribution(distribution, by="tests")
     return distribution
+
+
+def until_planned(pump: Pump, distribution: Distribution) -> Distribution:
+    """The plan is closed and no batch was looked at yet."""
+    with pump.without("payouts.pay_batch"):
+        return pump.until_status(distribution, Status.PROCESSING)
 
 
 def expected_units(distribution: Distribution) -> dict[str, int]:

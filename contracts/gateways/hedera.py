@@ -38,6 +38,7 @@ NANOSECONDS = 1_000_000_000
 MAX_GAS = 15_000_000
 MAX_MEMO_BYTES = 100
 MAX_SECONDS = 10
+MAX_PROBES, PROBE_SECONDS = 3, 3
 VALID_SECONDS = range(15, 181)
 SIGNATURE_BYTES = 64
 
@@ -99,6 +100,18 @@ def transaction_id_text(payer: str, valid_start_ns: int) -> str:
 def nodes() -> tuple[str, ...]:
     """Ids of the nodes that can be used; Unavailable if the network has to be asked and does not answer."""
     return tuple(known_nodes())
+
+
+def check_connection() -> None:
+    """Raises Unavailable when none of a few nodes lets us connect. Sends nothing."""
+    last = Unavailable("the network has no node")
+    for node in list(known_nodes().values())[:MAX_PROBES]:
+        try:
+            with connection(node, seconds=PROBE_SECONDS):
+                return
+        except Unavailable as error:
+            last = error
+    raise last
 
 
 def close() -> None:

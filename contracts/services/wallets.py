@@ -32,7 +32,9 @@ def ensure_verified(wallet: Wallet) -> None:
         ("public key", wallet.public_key, facts.public_key),
     ):
         if ours != theirs:
-            raise WalletMismatch(f"its {name} is {ours} here and {theirs} in custody; register the wallet again")
+            raise WalletMismatch(
+                f"its {name} is {ours} here and {theirs} in custody; register the wallet again"
+            )
     if not facts.is_active:
         raise WalletMismatch("custody says that the wallet is not active; activate it there")
     check_settings(facts, account=wallet.account)
@@ -42,25 +44,33 @@ def ensure_verified(wallet: Wallet) -> None:
 
 def check_network(wallet: Wallet) -> None:
     if wallet.network != (expected := f"hedera-{settings.HEDERA_NETWORK}"):
-        raise WalletMismatch(f"the wallet is on {wallet.network}, HEDERA_NETWORK says {expected.split('-')[1]}")
+        raise WalletMismatch(
+            f"the wallet is on {wallet.network}, HEDERA_NETWORK says {expected.split('-')[1]}"
+        )
 
 
-def check_settings(facts: WalletFacts, *, account: str) -> None:
+def check_settings(facts: WalletFacts | Wallet, *, account: str) -> None:
     """``DFNS_WALLET_PUBLIC_KEY`` and ``DFNS_HEDERA_ACCOUNT_ID`` are promises about the wallet ``DFNS_WALLET_ID``."""
     if facts.custody_wallet_id != settings.DFNS_WALLET_ID:
         return
     key = str(settings.DFNS_WALLET_PUBLIC_KEY or "").removeprefix("0x").lower()
     if key and key != facts.public_key:
-        raise WalletMismatch(f"DFNS_WALLET_PUBLIC_KEY differs from custody, which says {facts.public_key}; correct it")
+        raise WalletMismatch(
+            f"DFNS_WALLET_PUBLIC_KEY differs from custody, which says {facts.public_key}; correct it"
+        )
     told = settings.DFNS_HEDERA_ACCOUNT_ID
     if told and told != account:
-        raise WalletMismatch(f"DFNS_HEDERA_ACCOUNT_ID is {told}, the wallet's account is {account}; correct one")
+        raise WalletMismatch(
+            f"DFNS_HEDERA_ACCOUNT_ID is {told}, the wallet's account is {account}; correct one"
+        )
 
 
 def _check_account(wallet: Wallet) -> None:
     account = mirror().account(wallet.account)
     if account is None or account.deleted:
-        raise WalletMismatch(f"the account {wallet.account} does not exist on {wallet.network}; check the network")
+        raise WalletMismatch(
+            f"the account {wallet.account} does not exist on {wallet.network}; check the network"
+        )
     on_chain = (account.key_hex or "").lower()
     if on_chain and not on_chain.endswith(wallet.public_key):
         raise WalletMismatch(f"the account {wallet.account} is controlled by another key ({on_chain})")
@@ -70,7 +80,9 @@ def stop_wallet(wallet: Wallet, reason: str, *, by: str = "paydate") -> bool:
     """Stops all signing for a wallet until an operator starts it again; False when it was stopped already."""
     now = clock.now()
     with transaction.atomic():
-        if not Wallet.objects.filter(pk=wallet.pk, stopped_reason="").update(stopped_reason=reason, stopped_at=now):
+        if not Wallet.objects.filter(pk=wallet.pk, stopped_reason="").update(
+            stopped_reason=reason, stopped_at=now
+        ):
             return False
         AuditEvent.write(wallet, what="stop", target="STOPPED", reason=reason, by=by)
     wallet.stopped_reason, wallet.stopped_at = reason, now

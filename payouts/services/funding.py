@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import Q
 
 from contracts import clock
 from contracts.faults import fault_point
-from contracts.models import ContractTransaction, Hold
+from contracts.models import OPEN, Contract, ContractTransaction, Hold
 from contracts.services.holds import lift_own
 from payouts.amounts import format_units, percentage_of
-from payouts.models import Distribution
+from payouts.models import Batch, Distribution
 from payouts.services.holding import hold_distribution
 from payouts.services.waiting import wait
 from reserves.services.reserving import BalanceAt, InsufficientReserve, read_balance, reserve
@@ -21,12 +22,13 @@ def ensure_pool(distribution: Distribution) -> bool:
     """True when the pool is frozen and reserved. Short of money the distribution waits, or is HELD.
 
     While calls of this contract are under way, money they paid may be missing from the balance and still be
-    counted on; only with nothing in flight is a shortfall real.
+    counted on; only with nothing in flight is a shortfall real. So that is asked after the balance was read
+    and before the reservations are: what was paid before the balance is by then in flight or drawn.
     """
     if distribution.pool_units is not None:
         return True
-    in_flight = ContractTransaction.objects.open().filter(contract=distribution.asset.payout_contract).exists()
     balance = read_balance(distribution.asset.payout_contract)
+    in_flight = is_in_flight(distribution.asset.payout_contract)
     if balance.as_of_ns < clock.consensus_ns(distribution.snapshot_consensus_at):
         wait(distribution, "the mirror node has not passed the snapshot yet")
         return False
@@ -43,11 +45,25 @@ def ensure_pool(distribution: Distribution) -> bool:
     return True
 
 
+def is_in_flight(contract: Contract) -> bool:
+    """True while a call of the contract is open, or has succeeded and is not settled."""
+    processing = Batch.objects.filter(
+        status=Batch.Status.PROCESSING, distribution__asset__payout_contract=contract
+    ).values_list("uid", flat=True)
+    unsettled = Q(
+        status=ContractTransaction.Status.SUCCEEDED, subject__in=[f"batch:{uid}" for uid in processing]
+    )
+    return ContractTransaction.objects.filter(Q(status__in=OPEN) | unsettled, contract=contract).exists()
+
+
 def _freeze(distribution: Distribution, balance: BalanceAt) -> None:
     contract = distribution.asset.payout_contract
     with transaction.atomic():
         reservation = reserve(
-            contract=contract, distribution_uid=distribution.uid, pool_of=_pool_of(distribution), balance=balance
+            contract=contract,
+            distribution_uid=distribution.uid,
+            pool_of=_pool_of(distribution),
+            balance=balance,
         )
         columns = {"pool_units": reservation.units, "pool_block": balance.block}
         Distribution.objects.filter(pk=distribution.pk, pool_units=None).update(**columns)

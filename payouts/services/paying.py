@@ -20,6 +20,7 @@ BATCH_PURPOSE = "batch"
 MOST_GAS = 15_000_000
 MOST_ATTEMPTS = 10
 PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE_SECONDS = 60
 
 Status = ContractTransaction.Status
 # The chain or custody refused without touching a holder; the same call may go through later.
@@ -54,9 +55,11 @@ def pay_batch(pk: int) -> None:
 
 def _step(batch: Batch) -> None:
     latest = ContractTransaction.objects.of(batch.subject).last()
-    if latest is None or (latest.status in (Status.FAILED, Status.EXPIRED) and is_worth_another(latest)):
+    if latest is None:
         _plan(batch)
-    elif latest.status == Status.FAILED or latest.status == Status.EXPIRED:
+    elif latest.status in (Status.FAILED, Status.EXPIRED) and is_worth_another(latest):
+        _plan_again(batch, latest)
+    elif latest.status in (Status.FAILED, Status.EXPIRED):
         fail_batch(batch, latest)
     elif latest.status == Status.SUCCEEDED:
         settle(batch, latest)
@@ -68,13 +71,25 @@ def is_worth_another(latest: ContractTransaction) -> bool:
     return latest.error_class in AGAIN and latest.attempt < MOST_ATTEMPTS
 
 
+def _plan_again(batch: Batch, latest: ContractTransaction) -> None:
+    """The second attempt follows at once, later ones after a growing pause: signatures are scarce."""
+    seconds = min(2 ** (latest.attempt - 1) - 1, LONGEST_PAUSE_SECONDS)
+    left = (latest.resolved_at or clock.now()) + timedelta(seconds=seconds) - clock.now()
+    if left > timedelta(0):
+        wait_batch(batch, f"attempt {latest.attempt} ended: {latest.error_text}; another follows", pause=left)
+    else:
+        _plan(batch)
+
+
 def _plan(batch: Batch) -> None:
     """PROCESSING and the planned transaction are one commit; a closed gate undoes both."""
     distribution = batch.distribution
     contract = distribution.asset.payout_contract
     try:
         with transaction.atomic():
-            if batch.status == Batch.Status.PENDING and not move(batch, Batch.Status.PROCESSING, waiting_reason=""):
+            if batch.status == Batch.Status.PENDING and not move(
+                batch, Batch.Status.PROCESSING, waiting_reason=""
+            ):
                 return
             plan_transaction(
                 wallet=contract.wallet,

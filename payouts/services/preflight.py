@@ -5,10 +5,12 @@ from collections.abc import Callable
 from django.conf import settings
 
 from contracts import abi
-from contracts.gateways.errors import Reverted
+from contracts.gateways import hedera
+from contracts.gateways.errors import GatewayError, Reverted
 from contracts.gateways.mirror import mirror
 from contracts.models import Asset, Contract
 from contracts.services.planning import TINYBARS_PER_HBAR
+from contracts.services.wallets import WalletMismatch, check_settings
 from payouts.services import chain
 
 PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10"
@@ -38,9 +40,24 @@ def why_not_stored(asset: Asset) -> str | None:
         return f"the wallet {contract.wallet} is on another network than the asset; give the contract a wallet on it"
     if contract.wallet.stopped_reason:
         return f"the wallet is stopped: {contract.wallet.stopped_reason}"
+    try:
+        check_settings(contract.wallet, account=contract.wallet.account)
+    except WalletMismatch as error:
+        return str(error)
     for one in (contract, asset.backing_contract):
         if one and one.status == Contract.Status.BLOCKED:
             return f"the contract {one.label} is BLOCKED; top up its reserve or accept the deficit"
+    return None
+
+
+def why_no_node() -> str | None:
+    """Asked by whoever is about to have something sent, because only few processes can reach the nodes."""
+    try:
+        hedera.check_connection()
+    except GatewayError as error:
+        return (
+            f"no consensus node can be reached: {error}; check HEDERA_NETWORK, HEDERA_NODES and the firewall"
+        )
     return None
 
 
@@ -85,7 +102,9 @@ def _payment_token(contract: Contract) -> str | None:
 def _fee_balance(contract: Contract) -> str | None:
     account = mirror().account(contract.wallet.account)
     if account is None:
-        return f"the account {contract.wallet.account} does not exist on {contract.network}; check the network"
+        return (
+            f"the account {contract.wallet.account} does not exist on {contract.network}; check the network"
+        )
     needed = settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR
     if account.balance_tinybars >= needed:
         return None

@@ -39,7 +39,9 @@ class Outcome:
 def settle(batch: Batch, call: ContractTransaction) -> None:
     """Settles a batch from its successful call. Raises SettlementMismatch or a GatewayError; then nothing moved."""
     succeeded, failed = _result(batch, call)
-    outcome = Outcome(paid={holder: chain.Paid(units, call.consensus_at) for holder, units in succeeded.items()})
+    outcome = Outcome(
+        paid={holder: chain.Paid(units, call.consensus_at) for holder, units in succeeded.items()}
+    )
     if failed:
         _explain(batch, failed, outcome)
     with transaction.atomic():
@@ -55,18 +57,19 @@ def _result(batch: Batch, call: ContractTransaction) -> tuple[dict[str, int], li
     events = [
         event["args"]
         for event in (call.result or {}).get("events", [])
-        if event["name"] == chain.LCCF_PAYOUT_EVENT and event["args"]["snapshotID"] == batch.distribution.snapshot_id
+        if event["name"] == chain.LCCF_PAYOUT_EVENT
+        and event["args"]["snapshotID"] == batch.distribution.snapshot_id
     ]
     if len(events) != 1:
         raise SettlementMismatch(f"{call} has {len(events)} result events, one is expected")
     (event,) = events
     pairs = zip(event["succeeded"], event["paidAmount"], strict=True)
-    succeeded = {holder: int(units) for holder, units in pairs if holder != chain.ZERO_ADDRESS}
+    succeeded = [(holder, int(units)) for holder, units in pairs if holder != chain.ZERO_ADDRESS]
     failed = [holder for holder in event["failed"] if holder != chain.ZERO_ADDRESS]
-    if sorted([*succeeded, *failed]) != sorted(batch.holders):
+    if sorted([*(holder for holder, _ in succeeded), *failed]) != sorted(batch.holders):
         log.critical("settlement_mismatch", batch=batch.uid, transaction_id=call.transaction_id)
         raise SettlementMismatch(f"the result of {call} does not name exactly the holders of the batch")
-    return succeeded, failed
+    return dict(succeeded), failed
 
 
 def _explain(batch: Batch, failed: list[str], outcome: Outcome) -> None:
@@ -160,7 +163,9 @@ def _alert_second_success(batch: Batch, outcome: Outcome, own: set[str]) -> None
     """A holder of ours who had been PAID already: the paid flag should make this impossible."""
     twice = batch.payments.filter(status=Payment.Status.PAID, paid_units__gt=0, holder__in=own)
     for payment in twice:
-        log.critical("paid_twice", holder=payment.holder, distribution=batch.distribution.uid, batch=batch.uid)
+        log.critical(
+            "paid_twice", holder=payment.holder, distribution=batch.distribution.uid, batch=batch.uid
+        )
 
 
 def _alert_differences(batch: Batch) -> None:
@@ -176,21 +181,19 @@ def _alert_differences(batch: Batch) -> None:
 
 
 def fail_batch(batch: Batch, call: ContractTransaction) -> None:
-    """The call ended for good without paying anybody: every line fails with the chain's reason."""
+    """The last call ended for good without paying: its holders fail with the chain's reason.
+
+    Whom an event of another transaction paid is PAID all the same. Raises a GatewayError; then nothing moved.
+    """
     reason = call.error_text or call.error_class
+    earlier = chain.paid_by_events(batch.distribution)
+    outcome = Outcome(
+        paid={holder: earlier[holder] for holder in batch.holders if holder in earlier},
+        failed={holder: reason for holder in batch.holders if holder not in earlier},
+    )
     with transaction.atomic():
-        if not move(
-            batch,
-            BatchStatus.FAILED,
-            reason=reason[:500],
-            failed=batch.total,
-            error_text=reason,
-            waiting_reason="",
-            settled_at=clock.now(),
-        ):
+        if not _move_batch(batch, outcome):
             return
-        batch.payments.filter(status=Payment.Status.PENDING).update(
-            status=Payment.Status.FAILED, failure_reason=reason
-        )
+        _store(batch, outcome, own=set())
     BATCH_FAILED.reach(batch.distribution.uid)
     finish_distribution(batch.distribution)

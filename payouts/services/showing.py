@@ -1,11 +1,11 @@
 """One distribution in numbers and words, for the command, the admin and the demo."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Q, Sum
 
 from contracts.models import ContractTransaction, Hold
+from contracts.models.transactions import TransactionQuerySet
 from payouts.models import Batch, Distribution, Payment
 from payouts.services import chain
 
@@ -41,7 +41,7 @@ def progress_of(distribution: Distribution) -> Progress:
     )
 
 
-def transactions_of(distribution: Distribution) -> "Any":
+def transactions_of(distribution: Distribution) -> TransactionQuerySet:
     """All attempts of the snapshot and of every batch, oldest first."""
     uids = Batch.objects.filter(distribution=distribution).values_list("uid", flat=True)
     subjects = [distribution.snapshot_subject, *(f"batch:{uid}" for uid in uids)]
@@ -84,5 +84,7 @@ def compare_with_chain(distribution: Distribution) -> ChainView:
     stored = distribution.payments.filter(status=Payment.Status.PAID).values_list("holder", "paid_units")
     ours = {holder: int(units) for holder, units in stored}
     theirs = {holder: one.units for holder, one in paid.items()}
-    differing = sorted(holder for holder in ours.keys() | theirs.keys() if ours.get(holder) != theirs.get(holder))
+    differing = sorted(
+        holder for holder in ours.keys() | theirs.keys() if ours.get(holder) != theirs.get(holder)
+    )
     return ChainView(len(theirs), sum(theirs.values()), tuple(differing))

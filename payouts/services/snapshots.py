@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Max
 
 from contracts import clock
 from contracts.faults import fault_point
 from contracts.gateways.mirror import TransactionRecord, mirror
 from contracts.models import ContractTransaction, Hold
+from contracts.models.transactions import TransactionQuerySet
+from contracts.services.holds import PAYDATE
 from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transaction
 from payouts.models import Distribution
 from payouts.services import chain, preflight
@@ -67,11 +70,21 @@ def _plan(distribution: Distribution) -> None:
 
 def why_not_snapshot(distribution: Distribution) -> str | None:
     """Pre-flight, and the memory that the chain refused this snapshot again and again."""
-    failed = ContractTransaction.objects.of(distribution.snapshot_subject).filter(status=Status.FAILED)
+    failed = _failed_since_an_operator_looked(distribution)
     last = failed.last()
     if last is not None and failed.count() >= MOST_FAILED_SNAPSHOTS:
-        return f"the snapshot failed {failed.count()} times: {last.error_text}"
-    return preflight.why_not(distribution.asset)
+        return f"the snapshot failed {failed.count()} times: {last.error_text}; lift this hold to try again"
+    return preflight.why_not(distribution.asset) or preflight.why_no_node()
+
+
+def _failed_since_an_operator_looked(distribution: Distribution) -> TransactionQuerySet:
+    """Failed attempts after the last hold of this distribution that a person lifted."""
+    failed = ContractTransaction.objects.of(distribution.snapshot_subject).filter(status=Status.FAILED)
+    own = Hold.objects.filter(
+        scope=Hold.Scope.DISTRIBUTION, object_uid=distribution.uid, lifted_at__isnull=False
+    )
+    looked_at = own.exclude(lifted_by=PAYDATE).aggregate(last=Max("lifted_at"))["last"]
+    return failed.filter(resolved_at__gt=looked_at) if looked_at else failed
 
 
 def _fix(distribution: Distribution, ours: ContractTransaction) -> bool:

@@ -9,7 +9,7 @@ from contracts import clock
 from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
 from contracts.leases import lease
-from contracts.models import Hold
+from contracts.models import ContractTransaction, Hold
 from contracts.services.holds import PAYDATE, lift_own
 from contracts.services.sweeping import single_flight
 from payouts.models import Batch, Distribution
@@ -17,6 +17,7 @@ from payouts.services.finishing import finish_distribution, refresh_totals
 from payouts.services.funding import ensure_pool
 from payouts.services.holding import align
 from payouts.services.preflight import why_not
+from payouts.services.showing import transactions_of
 from payouts.services.snapshots import why_not_snapshot
 
 log = structlog.get_logger(__name__)
@@ -43,12 +44,16 @@ def _ring_due() -> None:
     now = clock.now()
     for pk in Distribution.objects.due(now).values_list("pk", flat=True)[:MOST_RINGS]:
         ring("payouts.advance_distribution", pk)
-    batches = list(Batch.objects.due(now).order_by("next_attempt_at").values_list("pk", flat=True)[:MOST_RINGS])
+    batches = list(
+        Batch.objects.due(now).order_by("next_attempt_at").values_list("pk", flat=True)[:MOST_RINGS]
+    )
     Batch.objects.filter(pk__in=batches).update(next_attempt_at=now + RING_AGAIN)
     for pk in batches:
         ring("payouts.pay_batch", pk)
     own = Hold.objects.open().filter(placed_by=PAYDATE, cause__in=(Hold.Cause.RESERVE, Hold.Cause.PREFLIGHT))
-    held = Distribution.objects.filter(status=Status.HELD, uid__in=own.values("object_uid"), next_attempt_at__lte=now)
+    held = Distribution.objects.filter(
+        status=Status.HELD, uid__in=own.values("object_uid"), next_attempt_at__lte=now
+    )
     for pk in held.values_list("pk", flat=True)[:MOST_RINGS]:
         ring("payouts.recheck_distribution", pk)
 
@@ -60,6 +65,8 @@ def wake_distribution(pk: int) -> None:
         ring("payouts.advance_distribution", pk)
     for batch in distribution.batches.open().values_list("pk", flat=True):
         ring("payouts.pay_batch", batch)
+    for call in transactions_of(distribution).open().exclude(status=ContractTransaction.Status.SUBMITTED):
+        ring("contracts.sign_transaction", call.pk)
 
 
 def recheck_distribution(pk: int) -> None:
@@ -94,5 +101,3 @@ def _is_mended(distribution: Distribution) -> bool:
     if distribution.holder_count is not None and not distribution.plan_hash:
         return False  # the holder list contradicted itself: a person has to look
     return why_not(distribution.asset) is None
-
-

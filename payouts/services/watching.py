@@ -5,6 +5,7 @@ from contracts.models import Contract, ContractTransaction, Hold
 from contracts.services.holds import lift_own, place_hold
 from payouts.models import Batch, Distribution
 from payouts.services.holding import words
+from payouts.services.showing import transactions_of
 
 Status = ContractTransaction.Status
 # Refusals that a person or the chain must mend first; pre-flight lifts the hold when it is mended.
@@ -20,7 +21,9 @@ HOLDS: dict[str, str] = {
 def distribution_of(row: ContractTransaction) -> Distribution:
     noun, _, uid = row.subject.partition(":")
     if noun == "snapshot":
-        return Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract").get(uid=uid)
+        return Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract").get(
+            uid=uid
+        )
     batches = Batch.objects.select_related(
         "distribution__asset__payout_contract", "distribution__asset__backing_contract"
     )
@@ -64,19 +67,30 @@ def on_batch_arrow(row: ContractTransaction, arrow: str) -> None:
 def _follow_custody(row: ContractTransaction, arrow: str, distribution: Distribution) -> None:
     """HELD while custody waits; released when the signature has come, and by nobody but an operator after expiry."""
     if arrow == "WAITING":
-        _hold(distribution, Hold.Cause.CUSTODY, f"custody waits for approval of {row.transaction_id}; approve it there")
+        _hold(distribution, Hold.Cause.CUSTODY, _waits(row))
     elif arrow == Status.SIGNED and row.custody_waiting_since is not None:
-        lift_own(
-            scope=Hold.Scope.DISTRIBUTION,
-            object_uid=distribution.uid,
-            cause=Hold.Cause.CUSTODY,
-            reason="custody has signed",
-        )
+        _approved(row, distribution)
     elif arrow == Status.EXPIRED and row.custody_waiting_since is not None:
         late = f"custody's approval of {row.transaction_id} came too late or not at all; lift this hold to ask again"
         _hold(distribution, Hold.Cause.CUSTODY, late)
     elif arrow == Status.FAILED and row.error_class in HOLDS:
         _hold(distribution, HOLDS[row.error_class], row.error_text)
+
+
+def _waits(row: ContractTransaction) -> str:
+    return f"custody waits for approval of {row.transaction_id}; approve it there"
+
+
+def _approved(row: ContractTransaction, distribution: Distribution) -> None:
+    """Lifts the hold if it is about this very call: what custody refused or approved too late stays held."""
+    scope, uid, cause = Hold.Scope.DISTRIBUTION, distribution.uid, Hold.Cause.CUSTODY
+    if not Hold.objects.open().filter(scope=scope, object_uid=uid, cause=cause, reason=_waits(row)).exists():
+        return
+    waiting = transactions_of(distribution).filter(status=Status.PLANNED, custody_waiting_since__isnull=False)
+    if other := waiting.exclude(pk=row.pk).first():
+        _hold(distribution, cause, _waits(other))
+    else:
+        lift_own(scope=scope, object_uid=uid, cause=cause, reason="custody has signed")
 
 
 def _hold(distribution: Distribution, cause: str, reason: str) -> None:

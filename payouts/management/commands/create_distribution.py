@@ -8,6 +8,8 @@ from payouts.management.exits import BAD_INPUT, current_user, leave
 from payouts.models import Distribution
 from payouts.services.creating import BadInput, NewDistribution, create_distribution
 
+AmountType = Distribution.AmountType
+
 
 class Command(BaseCommand):
     help = "Creates a payout to the holders of an asset. It starts with execute_distribution."
@@ -22,8 +24,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = NewDistribution(
             asset=options["asset"],
-            amount_type=Distribution.AmountType.FIXED if options["amount"] else Distribution.AmountType.PERCENTAGE,
-            amount=options["amount"] or options["percentage"] or "",
+            amount_type=AmountType.PERCENTAGE if options["amount"] is None else AmountType.FIXED,
+            amount=options["percentage"] if options["amount"] is None else options["amount"],
             concept=options["concept"],
             by=current_user(),
         )
@@ -32,7 +34,9 @@ class Command(BaseCommand):
         except BadInput as error:
             leave(self, BAD_INPUT, str(error))
         self.stdout.write(distribution.uid)
-        self.stderr.write(f"created: {_words(distribution)}. Start it with manage.py execute_distribution {distribution.uid}")
+        self.stderr.write(
+            f"created: {_words(distribution)}. Start it with manage.py execute_distribution {distribution.uid}"
+        )
 
 
 def _words(distribution: Distribution) -> str:

@@ -42,6 +42,7 @@ HOLDERS = 12
 POOL_UNITS = 1_000 * 10**6
 PHASE_SECONDS = 150
 MOST_WAVES = 4
+SIDE_BY_SIDE_WAVES = 3
 EXPIRY_SECONDS = 125
 
 
@@ -148,18 +149,24 @@ class Matrix:
     # --- the phases --------------------------------------------------------------------------
 
     def payout(self) -> None:
-        """Every point of an ordinary run, each in a distribution of its own, all side by side.
+        """Every point of an ordinary run, each in a distribution of its own, a third of them side by side.
 
-        A run can miss its point when the process dies for another one's sake between the step and the point;
-        such a point gets another run.
+        All at once would keep the signer down for longer than a body may wait for custody. A run can miss its
+        point when the process dies for another one's sake between the step and the point; it gets another run.
         """
         points = [name for name, point in faults.REGISTRY.items() if point.scenario == "payout"]
+        waves = [points[start::SIDE_BY_SIDE_WAVES] for start in range(SIDE_BY_SIDE_WAVES)]
         for _ in range(MOST_WAVES):
-            runs = [self.new_run("payout", point) for point in points]
-            self.start(runs)
-            self.wait(runs, self.has_ended)
-            self.judge(runs)
-            points = [run.point for run in runs if not self.was_hit(run)]
+            missed = [point for wave in waves for point in self._payout_wave(wave)]
+            waves = [missed] if missed else []
+
+    def _payout_wave(self, points: list[str]) -> list[str]:
+        """Pays one distribution for each point; returns the points that were not reached."""
+        runs = [self.new_run("payout", point) for point in points]
+        self.start(runs)
+        self.wait(runs, self.has_ended)
+        self.judge(runs)
+        return [run.point for run in runs if not self.was_hit(run)]
 
     def revert(self) -> None:
         """The call fails on chain: nobody is paid, and the reason is the chain's."""

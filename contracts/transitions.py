@@ -78,7 +78,15 @@ def record_move(row: Any, source: str, to: str, *, reason: str, by: str) -> None
     from contracts.models import AuditEvent  # the audit trail is itself a model of this app
 
     AuditEvent.write(row, what="status", source=source, target=to, reason=reason, by=by)
-    log.info("moved", noun=row._meta.model_name, id=row.pk, source=str(source), target=str(to), reason=reason, **ids(row))
+    log.info(
+        "moved",
+        noun=row._meta.model_name,
+        id=row.pk,
+        source=str(source),
+        target=str(to),
+        reason=reason,
+        **ids(row),
+    )
 
 
 def ids(row: Any) -> dict[str, Any]:

@@ -33,8 +33,8 @@ THREADS = 16
 
 
 class Node(
-    smart_contract_service_pb2_grpc.SmartContractServiceServicer,  # type: ignore[misc] # generated, untyped
-    crypto_service_pb2_grpc.CryptoServiceServicer,  # type: ignore[misc]
+    smart_contract_service_pb2_grpc.SmartContractServiceServicer,
+    crypto_service_pb2_grpc.CryptoServiceServicer,
 ):
     """One node's services. Faults concern a memo (`match`) and may name a node."""
 

@@ -20,7 +20,9 @@ def parse_units(text: str, *, decimals: int, symbol: str) -> int:
     value = _parse(text, example=f"1250.50 {symbol}")
     scaled = value.scaleb(decimals, EXACT)
     if scaled != scaled.to_integral_value():
-        raise BadAmount(f"{text} has too many decimals: {symbol} has {decimals}; use at most {decimals} decimals")
+        raise BadAmount(
+            f"{text} has too many decimals: {symbol} has {decimals}; use at most {decimals} decimals"
+        )
     if scaled.adjusted() >= 77:
         raise BadAmount(f"{text} is larger than any token amount can be")
     return int(scaled)

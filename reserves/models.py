@@ -64,5 +64,3 @@ class Draw(models.Model):
 
     def __str__(self) -> str:
         return f"{self.units} by {self.subject}"
-
-

@@ -90,11 +90,12 @@ def raw_bytes(data: bytes | memoryview | None, sha384_or_256: str) -> SafeString
 
 def titled(title: object, below: object) -> SafeString:
     """Two lines in one cell, the second one small."""
-    return format_html('<span class="pd-money">{} <small>{}</small></span>', title, below)
+    return format_html('<span class="pd-titled">{} <small>{}</small></span>', title, below)
 
 
 def words(text: str, *, empty: str = NONE) -> SafeString:
-    return format_html('<span class="pd-words">{}</span>', text or empty)
+    kind = "pd-words" if text else "pd-nowrap"
+    return format_html('<span class="{}">{}</span>', kind, text or empty)
 
 
 def bar(part: int, whole: int, *, failed: int = 0) -> SafeString:

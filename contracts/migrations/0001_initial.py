@@ -8,283 +8,657 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Contract',
+            name="Contract",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('network', models.CharField(choices=[('hedera-mainnet', 'Hedera Mainnet'), ('hedera-testnet', 'Hedera Testnet'), ('hedera-previewnet', 'Hedera Previewnet'), ('hedera-local', 'Hedera Local'), ('stellar-mainnet', 'Stellar Mainnet'), ('stellar-testnet', 'Stellar Testnet'), ('stellar-local', 'Stellar Local')], max_length=20)),
-                ('kind', models.CharField(choices=[('LIFECYCLE_CASH_FLOW', 'Life-cycle cash flow (Hedera)'), ('INVESTMENT', 'Investment (Soroban)')], max_length=24)),
-                ('address', models.CharField(help_text='0.0.x on Hedera, C... on Stellar.', max_length=64)),
-                ('evm_address', contracts.fields.EvmAddressField(blank=True)),
-                ('label', models.CharField(max_length=80)),
-                ('interface_version', models.CharField(max_length=16)),
-                ('status', models.CharField(choices=[('DRAFT', 'Draft'), ('ACTIVE', 'Active'), ('FUNDS_REACHED', 'Funds Reached'), ('PAUSED', 'Paused'), ('BLOCKED', 'Blocked'), ('FINISHED', 'Finished')], default='ACTIVE', max_length=16)),
-                ('status_before_block', models.CharField(blank=True, choices=[('DRAFT', 'Draft'), ('ACTIVE', 'Active'), ('FUNDS_REACHED', 'Funds Reached'), ('PAUSED', 'Paused'), ('BLOCKED', 'Blocked'), ('FINISHED', 'Finished')], max_length=16)),
-                ('required_funds_units', contracts.fields.UnitsField(default=0)),
-                ('blocked_at', models.DateTimeField(blank=True, null=True)),
-                ('checked_at', models.DateTimeField(blank=True, null=True)),
-                ('checked_at_ledger', models.BigIntegerField(blank=True, null=True)),
-                ('accepted_deficit_units', contracts.fields.UnitsField(blank=True, null=True)),
-                ('accepted_deficit_until', models.DateTimeField(blank=True, null=True)),
-                ('accepted_deficit_reason', models.TextField(blank=True)),
-                ('accepted_deficit_by', models.CharField(blank=True, max_length=150)),
-                ('learned_batch_size', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                (
+                    "network",
+                    models.CharField(
+                        choices=[
+                            ("hedera-mainnet", "Hedera Mainnet"),
+                            ("hedera-testnet", "Hedera Testnet"),
+                            ("hedera-previewnet", "Hedera Previewnet"),
+                            ("hedera-local", "Hedera Local"),
+                            ("stellar-mainnet", "Stellar Mainnet"),
+                            ("stellar-testnet", "Stellar Testnet"),
+                            ("stellar-local", "Stellar Local"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("LIFECYCLE_CASH_FLOW", "Life-cycle cash flow (Hedera)"),
+                            ("INVESTMENT", "Investment (Soroban)"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("address", models.CharField(help_text="0.0.x on Hedera, C... on Stellar.", max_length=64)),
+                ("evm_address", contracts.fields.EvmAddressField(blank=True)),
+                ("label", models.CharField(max_length=80)),
+                ("interface_version", models.CharField(max_length=16)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("ACTIVE", "Active"),
+                            ("FUNDS_REACHED", "Funds Reached"),
+                            ("PAUSED", "Paused"),
+                            ("BLOCKED", "Blocked"),
+                            ("FINISHED", "Finished"),
+                        ],
+                        default="ACTIVE",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "status_before_block",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("ACTIVE", "Active"),
+                            ("FUNDS_REACHED", "Funds Reached"),
+                            ("PAUSED", "Paused"),
+                            ("BLOCKED", "Blocked"),
+                            ("FINISHED", "Finished"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("required_funds_units", contracts.fields.UnitsField(default=0)),
+                ("blocked_at", models.DateTimeField(blank=True, null=True)),
+                ("checked_at", models.DateTimeField(blank=True, null=True)),
+                ("checked_at_ledger", models.BigIntegerField(blank=True, null=True)),
+                ("accepted_deficit_units", contracts.fields.UnitsField(blank=True, null=True)),
+                ("accepted_deficit_until", models.DateTimeField(blank=True, null=True)),
+                ("accepted_deficit_reason", models.TextField(blank=True)),
+                ("accepted_deficit_by", models.CharField(blank=True, max_length=150)),
+                ("learned_batch_size", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='CustodyBudget',
+            name="CustodyBudget",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('custodian', models.CharField(max_length=8, unique=True)),
-                ('tokens', models.FloatField(default=0)),
-                ('refilled_at', models.DateTimeField(default=contracts.clock.now)),
-                ('paused_until', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("custodian", models.CharField(max_length=8, unique=True)),
+                ("tokens", models.FloatField(default=0)),
+                ("refilled_at", models.DateTimeField(default=contracts.clock.now)),
+                ("paused_until", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=contracts.clock.now)),
-                ('by', models.CharField(max_length=150)),
-                ('noun', models.CharField(max_length=40)),
-                ('object_id', models.BigIntegerField()),
-                ('object_label', models.CharField(max_length=120)),
-                ('what', models.CharField(max_length=40)),
-                ('source', models.CharField(blank=True, max_length=120)),
-                ('target', models.CharField(blank=True, max_length=120)),
-                ('reason', models.TextField(blank=True)),
-                ('sequence', models.BigIntegerField(null=True, unique=True)),
-                ('seal', models.CharField(blank=True, help_text='SHA-256 over the previous seal and this event.', max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(default=contracts.clock.now)),
+                ("by", models.CharField(max_length=150)),
+                ("noun", models.CharField(max_length=40)),
+                ("object_id", models.BigIntegerField()),
+                ("object_label", models.CharField(max_length=120)),
+                ("what", models.CharField(max_length=40)),
+                ("source", models.CharField(blank=True, max_length=120)),
+                ("target", models.CharField(blank=True, max_length=120)),
+                ("reason", models.TextField(blank=True)),
+                ("sequence", models.BigIntegerField(null=True, unique=True)),
+                (
+                    "seal",
+                    models.CharField(
+                        blank=True, help_text="SHA-256 over the previous seal and this event.", max_length=64
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['noun', 'object_id', 'at'], name='audit_by_object'), models.Index(condition=models.Q(('sequence', None)), fields=['id'], name='audit_unsealed')],
+                "indexes": [
+                    models.Index(fields=["noun", "object_id", "at"], name="audit_by_object"),
+                    models.Index(
+                        condition=models.Q(("sequence", None)), fields=["id"], name="audit_unsealed"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Asset',
+            name="Asset",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('network', models.CharField(choices=[('hedera-mainnet', 'Hedera Mainnet'), ('hedera-testnet', 'Hedera Testnet'), ('hedera-previewnet', 'Hedera Previewnet'), ('hedera-local', 'Hedera Local'), ('stellar-mainnet', 'Stellar Mainnet'), ('stellar-testnet', 'Stellar Testnet'), ('stellar-local', 'Stellar Local')], max_length=20)),
-                ('address', models.CharField(max_length=64)),
-                ('evm_address', contracts.fields.EvmAddressField()),
-                ('interface_version', models.CharField(help_text='7 or 8: which names the asset token answers to.', max_length=16)),
-                ('name', models.CharField(max_length=120)),
-                ('symbol', models.CharField(max_length=32)),
-                ('isin', models.CharField(blank=True, max_length=12)),
-                ('kind', models.CharField(choices=[('EQUITY', 'Equity'), ('BOND_VARIABLE_RATE', 'Bond Variable Rate'), ('BOND_FIXED_RATE', 'Bond Fixed Rate'), ('BOND_KPI_LINKED_RATE', 'Bond Kpi Linked Rate'), ('BOND_SPT_RATE', 'Bond Spt Rate')], max_length=24)),
-                ('decimals', models.PositiveSmallIntegerField()),
-                ('maturity_at', models.DateTimeField(blank=True, null=True)),
-                ('sync_enabled', models.BooleanField(default=True)),
-                ('sync_status', models.CharField(choices=[('NEVER', 'Never'), ('SYNCING', 'Syncing'), ('SYNCED', 'Synced'), ('FAILED', 'Failed')], default='NEVER', max_length=8)),
-                ('synced_at', models.DateTimeField(blank=True, null=True)),
-                ('sync_error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('backing_contract', models.ForeignKey(blank=True, help_text='The investment contract behind this asset; while it is BLOCKED, payouts are held.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='backed_assets', to='contracts.contract')),
-                ('payout_contract', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='asset', to='contracts.contract')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                (
+                    "network",
+                    models.CharField(
+                        choices=[
+                            ("hedera-mainnet", "Hedera Mainnet"),
+                            ("hedera-testnet", "Hedera Testnet"),
+                            ("hedera-previewnet", "Hedera Previewnet"),
+                            ("hedera-local", "Hedera Local"),
+                            ("stellar-mainnet", "Stellar Mainnet"),
+                            ("stellar-testnet", "Stellar Testnet"),
+                            ("stellar-local", "Stellar Local"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("address", models.CharField(max_length=64)),
+                ("evm_address", contracts.fields.EvmAddressField()),
+                (
+                    "interface_version",
+                    models.CharField(
+                        help_text="7 or 8: which names the asset token answers to.", max_length=16
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("symbol", models.CharField(max_length=32)),
+                ("isin", models.CharField(blank=True, max_length=12)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("EQUITY", "Equity"),
+                            ("BOND_VARIABLE_RATE", "Bond Variable Rate"),
+                            ("BOND_FIXED_RATE", "Bond Fixed Rate"),
+                            ("BOND_KPI_LINKED_RATE", "Bond Kpi Linked Rate"),
+                            ("BOND_SPT_RATE", "Bond Spt Rate"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("decimals", models.PositiveSmallIntegerField()),
+                ("maturity_at", models.DateTimeField(blank=True, null=True)),
+                ("sync_enabled", models.BooleanField(default=True)),
+                (
+                    "sync_status",
+                    models.CharField(
+                        choices=[
+                            ("NEVER", "Never"),
+                            ("SYNCING", "Syncing"),
+                            ("SYNCED", "Synced"),
+                            ("FAILED", "Failed"),
+                        ],
+                        default="NEVER",
+                        max_length=8,
+                    ),
+                ),
+                ("synced_at", models.DateTimeField(blank=True, null=True)),
+                ("sync_error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "backing_contract",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The investment contract behind this asset; while it is BLOCKED, payouts are held.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="backed_assets",
+                        to="contracts.contract",
+                    ),
+                ),
+                (
+                    "payout_contract",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="asset",
+                        to="contracts.contract",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ContractTransaction',
+            name="ContractTransaction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease_owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('target', models.CharField(help_text='The contract called: 0.0.x.', max_length=64)),
-                ('interface', models.CharField(help_text='Name and version of the interface, as in lccf/1.1.', max_length=24)),
-                ('function', models.CharField(max_length=64)),
-                ('arguments', models.JSONField(default=list)),
-                ('purpose', models.CharField(max_length=24)),
-                ('subject', models.CharField(max_length=64)),
-                ('attempt', models.PositiveSmallIntegerField()),
-                ('has_guard', models.BooleanField(help_text="The chain itself refuses to do this call's work twice.")),
-                ('gas_limit', models.PositiveIntegerField()),
-                ('max_fee_tinybars', models.BigIntegerField()),
-                ('memo', models.CharField(max_length=100)),
-                ('status', models.CharField(choices=[('PLANNED', 'Planned'), ('SIGNED', 'Signed'), ('SUBMITTED', 'Submitted'), ('SUCCEEDED', 'Succeeded'), ('FAILED', 'Failed'), ('EXPIRED', 'Expired')], default='PLANNED', max_length=10)),
-                ('waiting_reason', models.TextField(blank=True, help_text='Why the next step has to wait.')),
-                ('transaction_id', models.CharField(max_length=64, null=True, unique=True)),
-                ('valid_start_ns', models.BigIntegerField(null=True)),
-                ('valid_seconds', models.PositiveSmallIntegerField(null=True)),
-                ('identified_at', models.DateTimeField(null=True)),
-                ('custody_waiting_since', models.DateTimeField(null=True)),
-                ('broadcast_started_at', models.DateTimeField(null=True)),
-                ('next_attempt_at', models.DateTimeField(default=contracts.clock.now)),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('absent_looks', models.PositiveSmallIntegerField(default=0)),
-                ('last_absent_look_at', models.DateTimeField(null=True)),
-                ('consensus_at', models.CharField(blank=True, help_text='seconds.nanoseconds', max_length=24)),
-                ('hash', models.CharField(blank=True, max_length=96)),
-                ('result', models.JSONField(null=True)),
-                ('error_class', models.CharField(blank=True, max_length=64)),
-                ('error_text', models.TextField(blank=True)),
-                ('gas_used', models.BigIntegerField(null=True)),
-                ('fee_tinybars', models.BigIntegerField(null=True)),
-                ('planned_at', models.DateTimeField(default=contracts.clock.now)),
-                ('signed_at', models.DateTimeField(null=True)),
-                ('submitted_at', models.DateTimeField(null=True)),
-                ('resolved_at', models.DateTimeField(null=True)),
-                ('contract', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to='contracts.contract')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("target", models.CharField(help_text="The contract called: 0.0.x.", max_length=64)),
+                (
+                    "interface",
+                    models.CharField(
+                        help_text="Name and version of the interface, as in lccf/1.1.", max_length=24
+                    ),
+                ),
+                ("function", models.CharField(max_length=64)),
+                ("arguments", models.JSONField(default=list)),
+                ("purpose", models.CharField(max_length=24)),
+                ("subject", models.CharField(max_length=64)),
+                ("attempt", models.PositiveSmallIntegerField()),
+                (
+                    "has_guard",
+                    models.BooleanField(help_text="The chain itself refuses to do this call's work twice."),
+                ),
+                ("gas_limit", models.PositiveIntegerField()),
+                ("max_fee_tinybars", models.BigIntegerField()),
+                ("memo", models.CharField(max_length=100)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PLANNED", "Planned"),
+                            ("SIGNED", "Signed"),
+                            ("SUBMITTED", "Submitted"),
+                            ("SUCCEEDED", "Succeeded"),
+                            ("FAILED", "Failed"),
+                            ("EXPIRED", "Expired"),
+                        ],
+                        default="PLANNED",
+                        max_length=10,
+                    ),
+                ),
+                ("waiting_reason", models.TextField(blank=True, help_text="Why the next step has to wait.")),
+                ("transaction_id", models.CharField(max_length=64, null=True, unique=True)),
+                ("valid_start_ns", models.BigIntegerField(null=True)),
+                ("valid_seconds", models.PositiveSmallIntegerField(null=True)),
+                ("identified_at", models.DateTimeField(null=True)),
+                ("custody_waiting_since", models.DateTimeField(null=True)),
+                ("broadcast_started_at", models.DateTimeField(null=True)),
+                ("next_attempt_at", models.DateTimeField(default=contracts.clock.now)),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("absent_looks", models.PositiveSmallIntegerField(default=0)),
+                ("last_absent_look_at", models.DateTimeField(null=True)),
+                (
+                    "consensus_at",
+                    models.CharField(blank=True, help_text="seconds.nanoseconds", max_length=24),
+                ),
+                ("hash", models.CharField(blank=True, max_length=96)),
+                ("result", models.JSONField(null=True)),
+                ("error_class", models.CharField(blank=True, max_length=64)),
+                ("error_text", models.TextField(blank=True)),
+                ("gas_used", models.BigIntegerField(null=True)),
+                ("fee_tinybars", models.BigIntegerField(null=True)),
+                ("planned_at", models.DateTimeField(default=contracts.clock.now)),
+                ("signed_at", models.DateTimeField(null=True)),
+                ("submitted_at", models.DateTimeField(null=True)),
+                ("resolved_at", models.DateTimeField(null=True)),
+                (
+                    "contract",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transactions",
+                        to="contracts.contract",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('scope', models.CharField(choices=[('GLOBAL', 'Global'), ('ASSET', 'Asset'), ('CONTRACT', 'Contract'), ('DISTRIBUTION', 'Distribution')], max_length=12)),
-                ('object_uid', models.CharField(blank=True, max_length=22)),
-                ('cause', models.CharField(choices=[('OPERATOR', 'Operator'), ('RESERVE', 'Reserve'), ('BLOCKED', 'Blocked'), ('CUSTODY', 'Custody'), ('CLOCK', 'Clock'), ('FENCE', 'Fence'), ('PREFLIGHT', 'Preflight')], max_length=10)),
-                ('reason', models.TextField()),
-                ('placed_by', models.CharField(max_length=150)),
-                ('placed_at', models.DateTimeField(default=contracts.clock.now)),
-                ('lifted_by', models.CharField(blank=True, max_length=150)),
-                ('lifted_at', models.DateTimeField(blank=True, null=True)),
-                ('lift_reason', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[
+                            ("GLOBAL", "Global"),
+                            ("ASSET", "Asset"),
+                            ("CONTRACT", "Contract"),
+                            ("DISTRIBUTION", "Distribution"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("object_uid", models.CharField(blank=True, max_length=22)),
+                (
+                    "cause",
+                    models.CharField(
+                        choices=[
+                            ("OPERATOR", "Operator"),
+                            ("RESERVE", "Reserve"),
+                            ("BLOCKED", "Blocked"),
+                            ("CUSTODY", "Custody"),
+                            ("CLOCK", "Clock"),
+                            ("FENCE", "Fence"),
+                            ("PREFLIGHT", "Preflight"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("reason", models.TextField()),
+                ("placed_by", models.CharField(max_length=150)),
+                ("placed_at", models.DateTimeField(default=contracts.clock.now)),
+                ("lifted_by", models.CharField(blank=True, max_length=150)),
+                ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                ("lift_reason", models.TextField(blank=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('lifted_at', None)), fields=('scope', 'object_uid', 'cause'), name='hold_once_per_cause'), models.CheckConstraint(condition=models.Q(models.Q(('object_uid', ''), ('scope', 'GLOBAL')), models.Q(models.Q(('scope', 'GLOBAL'), _negated=True), models.Q(('object_uid', ''), _negated=True)), _connector='OR'), name='hold_names_its_object')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("lifted_at", None)),
+                        fields=("scope", "object_uid", "cause"),
+                        name="hold_once_per_cause",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("object_uid", ""), ("scope", "GLOBAL")),
+                            models.Q(
+                                models.Q(("scope", "GLOBAL"), _negated=True),
+                                models.Q(("object_uid", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="hold_names_its_object",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Holding',
+            name="Holding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('holder', contracts.fields.EvmAddressField()),
-                ('balance_units', contracts.fields.UnitsField()),
-                ('as_of', models.DateTimeField()),
-                ('asset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holdings', to='contracts.asset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("holder", contracts.fields.EvmAddressField()),
+                ("balance_units", contracts.fields.UnitsField()),
+                ("as_of", models.DateTimeField()),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="holdings",
+                        to="contracts.asset",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SignedBody',
+            name="SignedBody",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('node', models.CharField(max_length=32)),
-                ('body', models.BinaryField()),
-                ('body_hash', models.CharField(max_length=64, unique=True)),
-                ('external_id', models.CharField(max_length=100, unique=True)),
-                ('custody_reference', models.CharField(blank=True, max_length=80)),
-                ('signed_bytes', models.BinaryField(null=True)),
-                ('hash', models.CharField(blank=True, max_length=96)),
-                ('created_at', models.DateTimeField(default=contracts.clock.now)),
-                ('signed_at', models.DateTimeField(null=True)),
-                ('first_sent_at', models.DateTimeField(null=True)),
-                ('last_sent_at', models.DateTimeField(null=True)),
-                ('sends', models.PositiveIntegerField(default=0)),
-                ('transaction', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bodies', to='contracts.contracttransaction')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("node", models.CharField(max_length=32)),
+                ("body", models.BinaryField()),
+                ("body_hash", models.CharField(max_length=64, unique=True)),
+                ("external_id", models.CharField(max_length=100, unique=True)),
+                ("custody_reference", models.CharField(blank=True, max_length=80)),
+                ("signed_bytes", models.BinaryField(null=True)),
+                ("hash", models.CharField(blank=True, max_length=96)),
+                ("created_at", models.DateTimeField(default=contracts.clock.now)),
+                ("signed_at", models.DateTimeField(null=True)),
+                ("first_sent_at", models.DateTimeField(null=True)),
+                ("last_sent_at", models.DateTimeField(null=True)),
+                ("sends", models.PositiveIntegerField(default=0)),
+                (
+                    "transaction",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bodies",
+                        to="contracts.contracttransaction",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'signed bodies',
+                "verbose_name_plural": "signed bodies",
             },
         ),
         migrations.CreateModel(
-            name='Token',
+            name="Token",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('network', models.CharField(choices=[('hedera-mainnet', 'Hedera Mainnet'), ('hedera-testnet', 'Hedera Testnet'), ('hedera-previewnet', 'Hedera Previewnet'), ('hedera-local', 'Hedera Local'), ('stellar-mainnet', 'Stellar Mainnet'), ('stellar-testnet', 'Stellar Testnet'), ('stellar-local', 'Stellar Local')], max_length=20)),
-                ('address', models.CharField(help_text='0.0.x, or a Stellar contract or code:issuer.', max_length=64)),
-                ('evm_address', contracts.fields.EvmAddressField(blank=True)),
-                ('symbol', models.CharField(max_length=32)),
-                ('decimals', models.PositiveSmallIntegerField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "network",
+                    models.CharField(
+                        choices=[
+                            ("hedera-mainnet", "Hedera Mainnet"),
+                            ("hedera-testnet", "Hedera Testnet"),
+                            ("hedera-previewnet", "Hedera Previewnet"),
+                            ("hedera-local", "Hedera Local"),
+                            ("stellar-mainnet", "Stellar Mainnet"),
+                            ("stellar-testnet", "Stellar Testnet"),
+                            ("stellar-local", "Stellar Local"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "address",
+                    models.CharField(help_text="0.0.x, or a Stellar contract or code:issuer.", max_length=64),
+                ),
+                ("evm_address", contracts.fields.EvmAddressField(blank=True)),
+                ("symbol", models.CharField(max_length=32)),
+                ("decimals", models.PositiveSmallIntegerField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('network', 'address'), name='token_once_per_network'), models.CheckConstraint(condition=models.Q(('decimals__lte', 77)), name='token_decimals_fit_units')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("network", "address"), name="token_once_per_network"),
+                    models.CheckConstraint(
+                        condition=models.Q(("decimals__lte", 77)), name="token_decimals_fit_units"
+                    ),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='contract',
-            name='payment_token',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contracts', to='contracts.token'),
+            model_name="contract",
+            name="payment_token",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="contracts", to="contracts.token"
+            ),
         ),
         migrations.CreateModel(
-            name='Wallet',
+            name="Wallet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('label', models.CharField(blank=True, max_length=80)),
-                ('network', models.CharField(choices=[('hedera-mainnet', 'Hedera Mainnet'), ('hedera-testnet', 'Hedera Testnet'), ('hedera-previewnet', 'Hedera Previewnet'), ('hedera-local', 'Hedera Local'), ('stellar-mainnet', 'Stellar Mainnet'), ('stellar-testnet', 'Stellar Testnet'), ('stellar-local', 'Stellar Local')], max_length=20)),
-                ('custodian', models.CharField(choices=[('DFNS', 'Dfns'), ('LOCAL', 'Local')], max_length=8)),
-                ('custody_wallet_id', models.CharField(max_length=64)),
-                ('custody_key_id', models.CharField(max_length=64)),
-                ('key_scheme', models.CharField(choices=[('ED25519', 'Ed25519'), ('SECP256K1', 'Secp256K1')], help_text='As read from custody.', max_length=12)),
-                ('public_key', models.CharField(help_text='Hex, as read from custody.', max_length=132)),
-                ('account', models.CharField(help_text='0.0.x on Hedera, G... on Stellar.', max_length=64)),
-                ('evm_address', contracts.fields.EvmAddressField(blank=True, help_text="msg.sender of this wallet's calls on Hedera.")),
-                ('stopped_at', models.DateTimeField(blank=True, null=True)),
-                ('stopped_reason', models.TextField(blank=True, help_text='While this is set, nothing is signed for it.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                ("label", models.CharField(blank=True, max_length=80)),
+                (
+                    "network",
+                    models.CharField(
+                        choices=[
+                            ("hedera-mainnet", "Hedera Mainnet"),
+                            ("hedera-testnet", "Hedera Testnet"),
+                            ("hedera-previewnet", "Hedera Previewnet"),
+                            ("hedera-local", "Hedera Local"),
+                            ("stellar-mainnet", "Stellar Mainnet"),
+                            ("stellar-testnet", "Stellar Testnet"),
+                            ("stellar-local", "Stellar Local"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("custodian", models.CharField(choices=[("DFNS", "Dfns"), ("LOCAL", "Local")], max_length=8)),
+                ("custody_wallet_id", models.CharField(max_length=64)),
+                ("custody_key_id", models.CharField(max_length=64)),
+                (
+                    "key_scheme",
+                    models.CharField(
+                        choices=[("ED25519", "Ed25519"), ("SECP256K1", "Secp256K1")],
+                        help_text="As read from custody.",
+                        max_length=12,
+                    ),
+                ),
+                ("public_key", models.CharField(help_text="Hex, as read from custody.", max_length=132)),
+                ("account", models.CharField(help_text="0.0.x on Hedera, G... on Stellar.", max_length=64)),
+                (
+                    "evm_address",
+                    contracts.fields.EvmAddressField(
+                        blank=True, help_text="msg.sender of this wallet's calls on Hedera."
+                    ),
+                ),
+                ("stopped_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "stopped_reason",
+                    models.TextField(blank=True, help_text="While this is set, nothing is signed for it."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('network', 'account'), name='wallet_once_per_account'), models.UniqueConstraint(fields=('custodian', 'custody_wallet_id'), name='wallet_once_per_custody_wallet')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("network", "account"), name="wallet_once_per_account"),
+                    models.UniqueConstraint(
+                        fields=("custodian", "custody_wallet_id"), name="wallet_once_per_custody_wallet"
+                    ),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='contracttransaction',
-            name='wallet',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to='contracts.wallet'),
+            model_name="contracttransaction",
+            name="wallet",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="transactions",
+                to="contracts.wallet",
+            ),
         ),
         migrations.AddField(
-            model_name='contract',
-            name='wallet',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contracts', to='contracts.wallet'),
+            model_name="contract",
+            name="wallet",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="contracts", to="contracts.wallet"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(fields=('network', 'address'), name='asset_once_per_network'),
+            model_name="asset",
+            constraint=models.UniqueConstraint(fields=("network", "address"), name="asset_once_per_network"),
         ),
         migrations.AddConstraint(
-            model_name='holding',
-            constraint=models.UniqueConstraint(fields=('asset', 'holder'), name='holding_once_per_holder'),
+            model_name="holding",
+            constraint=models.UniqueConstraint(fields=("asset", "holder"), name="holding_once_per_holder"),
         ),
         migrations.AddConstraint(
-            model_name='holding',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_units__gte', 0)), name='holding_not_negative'),
+            model_name="holding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("balance_units__gte", 0)), name="holding_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signedbody',
-            constraint=models.UniqueConstraint(fields=('transaction', 'node'), name='body_once_per_node'),
+            model_name="signedbody",
+            constraint=models.UniqueConstraint(fields=("transaction", "node"), name="body_once_per_node"),
         ),
         migrations.AddIndex(
-            model_name='contracttransaction',
-            index=models.Index(condition=models.Q(('status__in', ('PLANNED', 'SIGNED', 'SUBMITTED'))), fields=['next_attempt_at'], name='transaction_due'),
+            model_name="contracttransaction",
+            index=models.Index(
+                condition=models.Q(("status__in", ("PLANNED", "SIGNED", "SUBMITTED"))),
+                fields=["next_attempt_at"],
+                name="transaction_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='contracttransaction',
-            index=models.Index(fields=['wallet', '-valid_start_ns'], name='transaction_by_wallet'),
+            model_name="contracttransaction",
+            index=models.Index(fields=["wallet", "-valid_start_ns"], name="transaction_by_wallet"),
         ),
         migrations.AddConstraint(
-            model_name='contracttransaction',
-            constraint=models.UniqueConstraint(fields=('subject', 'attempt'), name='transaction_once_per_attempt'),
+            model_name="contracttransaction",
+            constraint=models.UniqueConstraint(
+                fields=("subject", "attempt"), name="transaction_once_per_attempt"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contracttransaction',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('PLANNED', 'SIGNED', 'SUBMITTED', 'SUCCEEDED'))), fields=('subject',), name='transaction_one_open_or_successful'),
+            model_name="contracttransaction",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("PLANNED", "SIGNED", "SUBMITTED", "SUCCEEDED"))),
+                fields=("subject",),
+                name="transaction_one_open_or_successful",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contracttransaction',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'PLANNED'), ('transaction_id__isnull', False), ('status__in', ('FAILED', 'EXPIRED')), _connector='OR'), name='transaction_identified_before_signed'),
+            model_name="contracttransaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "PLANNED"),
+                    ("transaction_id__isnull", False),
+                    ("status__in", ("FAILED", "EXPIRED")),
+                    _connector="OR",
+                ),
+                name="transaction_identified_before_signed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contracttransaction',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'SUBMITTED'), _negated=True), ('broadcast_started_at__isnull', False), _connector='OR'), name='transaction_submitted_was_broadcast'),
+            model_name="contracttransaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "SUBMITTED"), _negated=True),
+                    ("broadcast_started_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="transaction_submitted_was_broadcast",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contract',
-            constraint=models.UniqueConstraint(fields=('network', 'address'), name='contract_once_per_network'),
+            model_name="contract",
+            constraint=models.UniqueConstraint(
+                fields=("network", "address"), name="contract_once_per_network"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contract',
-            constraint=models.CheckConstraint(condition=models.Q(('required_funds_units__gte', 0)), name='contract_required_funds_not_negative'),
+            model_name="contract",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("required_funds_units__gte", 0)),
+                name="contract_required_funds_not_negative",
+            ),
         ),
     ]

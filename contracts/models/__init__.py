@@ -1,7 +1,13 @@
 from contracts.models.control import AuditEvent, Hold
 from contracts.models.leases import Leased
 from contracts.models.registry import Asset, Contract, Holding, KeyScheme, Network, Token, Wallet
-from contracts.models.transactions import OPEN, ContractTransaction, CustodyBudget, SignedBody, TransactionStatus
+from contracts.models.transactions import (
+    OPEN,
+    ContractTransaction,
+    CustodyBudget,
+    SignedBody,
+    TransactionStatus,
+)
 
 __all__ = [
     "OPEN",

@@ -57,7 +57,9 @@ class Hold(models.Model):
         permissions: ClassVar = [("place_hold", "Can place holds"), ("lift_hold", "Can lift holds")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["scope", "object_uid", "cause"], condition=Q(lifted_at=None), name="hold_once_per_cause"
+                fields=["scope", "object_uid", "cause"],
+                condition=Q(lifted_at=None),
+                name="hold_once_per_cause",
             ),
             models.CheckConstraint(
                 condition=Q(scope="GLOBAL", object_uid="") | (~Q(scope="GLOBAL") & ~Q(object_uid="")),
@@ -82,7 +84,9 @@ class AuditEvent(models.Model):
     target = models.CharField(max_length=120, blank=True)
     reason = models.TextField(blank=True)
     sequence = models.BigIntegerField(null=True, unique=True)
-    seal = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the previous seal and this event.")
+    seal = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 over the previous seal and this event."
+    )
 
     class Meta:
         default_permissions = ("view",)

@@ -51,7 +51,9 @@ class Wallet(models.Model):
         permissions: ClassVar = [("stop_wallet", "Can stop and start signing by a wallet")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "account"], name="wallet_once_per_account"),
-            models.UniqueConstraint(fields=["custodian", "custody_wallet_id"], name="wallet_once_per_custody_wallet"),
+            models.UniqueConstraint(
+                fields=["custodian", "custody_wallet_id"], name="wallet_once_per_custody_wallet"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +137,9 @@ class Contract(models.Model):
         default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="contract_once_per_network"),
-            models.CheckConstraint(condition=Q(required_funds_units__gte=0), name="contract_required_funds_not_negative"),
+            models.CheckConstraint(
+                condition=Q(required_funds_units__gte=0), name="contract_required_funds_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -170,7 +174,9 @@ class Asset(models.Model):
     network = models.CharField(max_length=20, choices=Network.choices)
     address = models.CharField(max_length=64)
     evm_address = EvmAddressField()
-    interface_version = models.CharField(max_length=16, help_text="7 or 8: which names the asset token answers to.")
+    interface_version = models.CharField(
+        max_length=16, help_text="7 or 8: which names the asset token answers to."
+    )
     name = models.CharField(max_length=120)
     symbol = models.CharField(max_length=32)
     isin = models.CharField(max_length=12, blank=True)

@@ -30,7 +30,9 @@ class TransactionQuerySet(models.QuerySet["ContractTransaction"]):
 
     def due(self, now: datetime) -> "TransactionQuerySet":
         """Open rows that wait for nobody's lease and whose next step has come."""
-        return self.open().filter(next_attempt_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        return (
+            self.open().filter(next_attempt_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        )
 
     def of(self, subject: str) -> "TransactionQuerySet":
         return self.filter(subject=subject).order_by("attempt")
@@ -60,7 +62,9 @@ class ContractTransaction(Leased):
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="transactions")
     contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="transactions")
     target = models.CharField(max_length=64, help_text="The contract called: 0.0.x.")
-    interface = models.CharField(max_length=24, help_text="Name and version of the interface, as in lccf/1.1.")
+    interface = models.CharField(
+        max_length=24, help_text="Name and version of the interface, as in lccf/1.1."
+    )
     function = models.CharField(max_length=64)
     arguments = models.JSONField(default=list)
     purpose = models.CharField(max_length=24)
@@ -71,7 +75,9 @@ class ContractTransaction(Leased):
     max_fee_tinybars = models.BigIntegerField()
     memo = models.CharField(max_length=100)
 
-    status = models.CharField(max_length=10, choices=TransactionStatus.choices, default=TransactionStatus.PLANNED)
+    status = models.CharField(
+        max_length=10, choices=TransactionStatus.choices, default=TransactionStatus.PLANNED
+    )
     waiting_reason = models.TextField(blank=True, help_text="Why the next step has to wait.")
     transaction_id = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - null until fixed
     valid_start_ns = models.BigIntegerField(null=True)
@@ -109,7 +115,9 @@ class ContractTransaction(Leased):
                 name="transaction_one_open_or_successful",
             ),
             models.CheckConstraint(
-                condition=Q(status="PLANNED") | Q(transaction_id__isnull=False) | Q(status__in=("FAILED", "EXPIRED")),
+                condition=Q(status="PLANNED")
+                | Q(transaction_id__isnull=False)
+                | Q(status__in=("FAILED", "EXPIRED")),
                 name="transaction_identified_before_signed",
             ),
             models.CheckConstraint(
@@ -182,5 +190,3 @@ class CustodyBudget(models.Model):
 
     def __str__(self) -> str:
         return self.custodian
-
-

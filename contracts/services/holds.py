@@ -49,17 +49,23 @@ def lift_hold(hold: Hold, *, reason: str, by: str) -> bool:
         raise HoldRefused("say why: lifting a hold needs a reason")
     with transaction.atomic():
         now = clock.now()
-        lifted = Hold.objects.open().filter(pk=hold.pk).update(lifted_at=now, lifted_by=by, lift_reason=reason)
+        lifted = (
+            Hold.objects.open().filter(pk=hold.pk).update(lifted_at=now, lifted_by=by, lift_reason=reason)
+        )
         if not lifted:
             return False
         hold.refresh_from_db()
         AuditEvent.write(hold, what="hold", source="OPEN", target="LIFTED", reason=reason, by=by)
-        log.info("hold_lifted", scope=hold.scope, object=hold.object_uid, cause=hold.cause, reason=reason, by=by)
+        log.info(
+            "hold_lifted", scope=hold.scope, object=hold.object_uid, cause=hold.cause, reason=reason, by=by
+        )
         gates.tell_hold(hold)
     return True
 
 
 def lift_own(*, scope: str, object_uid: str, cause: str, reason: str) -> bool:
     """Lifts the hold that code itself placed for ``cause``, if there is one."""
-    hold = Hold.objects.open().filter(scope=scope, object_uid=object_uid, cause=cause, placed_by=PAYDATE).first()
+    hold = (
+        Hold.objects.open().filter(scope=scope, object_uid=object_uid, cause=cause, placed_by=PAYDATE).first()
+    )
     return lift_hold(hold, reason=reason, by=PAYDATE) if hold else False

@@ -49,7 +49,9 @@ def add_wallet(*, custodian_name: str, custody_wallet_id: str, account: str, lab
         facts = custodian(custodian_name).describe(custody_wallet_id)
         account = account or facts.account or ""
         if not account:
-            raise NotRegistered("custody knows no Hedera account of this wallet; give it with --account 0.0.x")
+            raise NotRegistered(
+                "custody knows no Hedera account of this wallet; give it with --account 0.0.x"
+            )
         check_settings(facts, account=account)
         on_chain = mirror().account(account)
     except WalletMismatch as error:
@@ -57,7 +59,9 @@ def add_wallet(*, custodian_name: str, custody_wallet_id: str, account: str, lab
     except GatewayError as error:
         raise NotRegistered(f"custody or the mirror node could not be asked: {error}") from error
     if on_chain is None:
-        raise NotRegistered(f"the account {account} does not exist on {hedera_network()}; check HEDERA_NETWORK")
+        raise NotRegistered(
+            f"the account {account} does not exist on {hedera_network()}; check HEDERA_NETWORK"
+        )
     with transaction.atomic():
         wallet, _ = Wallet.objects.update_or_create(
             network=hedera_network(),
@@ -68,7 +72,7 @@ def add_wallet(*, custodian_name: str, custody_wallet_id: str, account: str, lab
                 "custody_key_id": facts.custody_key_id,
                 "key_scheme": facts.scheme,
                 "public_key": facts.public_key,
-                "evm_address": on_chain.evm_address,
+                "evm_address": on_chain.evm_address or "",
                 "label": label,
             },
         )
@@ -79,12 +83,16 @@ def add_wallet(*, custodian_name: str, custody_wallet_id: str, account: str, lab
 def add_asset(wanted: NewAsset) -> Asset:
     """Reads asset, payout contract and payment token from the chain. Raises NotRegistered; then nothing is kept."""
     if wanted.wallet.network != hedera_network():
-        raise NotRegistered(f"the wallet is on {wanted.wallet.network}, HEDERA_NETWORK is {settings.HEDERA_NETWORK}")
+        raise NotRegistered(
+            f"the wallet is on {wanted.wallet.network}, HEDERA_NETWORK is {settings.HEDERA_NETWORK}"
+        )
     try:
         asset = _read_asset(wanted.asset)
         contract = _read_contract(wanted.payout_contract)
     except GatewayError as error:
-        raise NotRegistered(f"the mirror node could not be asked: {error}; check HEDERA_MIRROR_URL") from error
+        raise NotRegistered(
+            f"the mirror node could not be asked: {error}; check HEDERA_MIRROR_URL"
+        ) from error
     with transaction.atomic():
         token, _ = Token.objects.update_or_create(
             network=hedera_network(), address=contract.token["address"], defaults=contract.token
@@ -104,7 +112,9 @@ def add_asset(wanted: NewAsset) -> Asset:
         registered, _ = Asset.objects.update_or_create(
             network=hedera_network(), address=asset["address"], defaults={**asset, "payout_contract": row}
         )
-        AuditEvent.write(registered, what="register", target=registered.address, reason=wanted.label, by=wanted.by)
+        AuditEvent.write(
+            registered, what="register", target=registered.address, reason=wanted.label, by=wanted.by
+        )
     return registered
 
 
@@ -118,7 +128,9 @@ class ReadContract:
 def _address(name: str, noun: str) -> tuple[str, str]:
     found = mirror().contract(name)
     if found is None:
-        raise NotRegistered(f"there is no {noun} {name} on {hedera_network()}; check the address and HEDERA_NETWORK")
+        raise NotRegistered(
+            f"there is no {noun} {name} on {hedera_network()}; check the address and HEDERA_NETWORK"
+        )
     return found.contract_id, found.evm_address
 
 
@@ -131,7 +143,9 @@ def _read_asset(name: str) -> dict[str, Any]:
             "getERC20Metadata", mirror().call(evm_address, interface.encode("getERC20Metadata", []))
         )
     except (Reverted, ValueError) as error:
-        raise NotRegistered(f"{name} does not answer like an asset token; is it the asset's address?") from error
+        raise NotRegistered(
+            f"{name} does not answer like an asset token; is it the asset's address?"
+        ) from error
     return {
         "address": address,
         "evm_address": evm_address,
@@ -141,7 +155,9 @@ def _read_asset(name: str) -> dict[str, Any]:
         "isin": isin,
         "kind": KINDS[kind],
         "decimals": decimals,
-        "maturity_at": _maturity(interface, version, evm_address) if KINDS[kind] != Asset.Kind.EQUITY else None,
+        "maturity_at": _maturity(interface, version, evm_address)
+        if KINDS[kind] != Asset.Kind.EQUITY
+        else None,
     }
 
 
@@ -154,7 +170,9 @@ def _version_of(evm_address: str, name: str) -> str:
         except (Reverted, ValueError):
             continue
         return version
-    raise NotRegistered(f"{name} answers neither to paused() nor to isPaused(); it is not an asset token we know")
+    raise NotRegistered(
+        f"{name} answers neither to paused() nor to isPaused(); it is not an asset token we know"
+    )
 
 
 def _maturity(interface: abi.Interface, version: str, evm_address: str) -> datetime | None:
@@ -175,7 +193,9 @@ def _read_contract(name: str) -> ReadContract:
         (token_evm,) = interface.decode_output("getPaymentToken", output)
         return ReadContract(address, evm_address, _read_token(token_evm))
     except (Reverted, ValueError) as error:
-        raise NotRegistered(f"{name} does not answer like a payout contract; is it the right address?") from error
+        raise NotRegistered(
+            f"{name} does not answer like a payout contract; is it the right address?"
+        ) from error
 
 
 def _read_token(evm_address: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ by one that goes on with the same identity, the same bytes and the same external
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -296,7 +297,10 @@ def _store_signature(row: ContractTransaction, body: SignedBody, answer: Signatu
         stop_wallet(wallet, "custody returned a signature that does not fit the wallet's public key")
         return False
     signed = hedera.assemble(
-        raw, scheme=wallet.key_scheme, public_key=public_key, signature=answer.signature or b""
+        raw,
+        scheme=cast(hedera.Scheme, wallet.key_scheme),
+        public_key=public_key,
+        signature=answer.signature or b"",
     )
     columns = {
         "signed_bytes": signed.raw,

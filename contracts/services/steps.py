@@ -25,7 +25,9 @@ def postpone(row: ContractTransaction, reason: str, *, until: datetime | None = 
     """Leaves the row where it is; the sweeper comes back at ``until``, or after a growing pause."""
     row.tries += 1
     row.waiting_reason = reason
-    row.next_attempt_at = until or clock.now() + timedelta(seconds=min(2 ** (row.tries - 1), LONGEST_BACKOFF_SECONDS))
+    row.next_attempt_at = until or clock.now() + timedelta(
+        seconds=min(2 ** (row.tries - 1), LONGEST_BACKOFF_SECONDS)
+    )
     ContractTransaction.objects.filter(pk=row.pk, status=row.status).update(
         tries=row.tries, waiting_reason=reason, next_attempt_at=row.next_attempt_at
     )

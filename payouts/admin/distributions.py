@@ -32,8 +32,8 @@ PROGRESS = "admin/payouts/distribution/progress.html"
 FORM = "admin/payouts/distribution/add.html"
 
 
-def _asset(row: Distribution) -> object:
-    return cells.titled(row.asset.symbol, f"created {row.created_at:%Y-%m-%d %H:%M} UTC")
+def _name(row: Distribution) -> object:
+    return cells.titled(row.concept or row.uid, f"created {row.created_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _paid(row: Distribution) -> object:
@@ -50,8 +50,8 @@ class DistributionAdmin(HoldButtons, EvidenceAdmin):
     ordering = ("-pk",)
     actions_detail = ("execute", "place_hold", "lift_hold")
 
-    name = column("Concept", lambda row: row.concept or row.uid, order="concept")
-    of = column("Asset", _asset, order="asset__symbol")
+    name = column("Concept", _name, order="concept")
+    of = column("Asset", lambda row: row.asset.symbol, order="asset__symbol")
     state = column("Status", lambda row: cells.badge(row.status), order="status")
     asked = column("Asked for", words.asked_for)
     holders_paid = column("Holders paid", _paid)

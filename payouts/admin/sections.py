@@ -67,7 +67,7 @@ def batches(distribution: Distribution, request: HttpRequest) -> Table:
 def _batch(row: Batch) -> tuple[object, ...]:
     why = cells.words(row.error_text or row.waiting_reason)
     settled = cells.moment(row.settled_at) if row.settled_at else "not settled"
-    name, status = cells.link(row, f"Batch {row.number}"), cells.badge(row.status)
+    name, status = cells.link(row, f"Batch\N{NO-BREAK SPACE}{row.number}"), cells.badge(row.status)
     counts = (row.total, row.successful, row.failed, row.retry_count)
     return (name, row.get_kind_display(), status, *counts, why, settled)
 

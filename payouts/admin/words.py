@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contracts.admin import cells
@@ -78,7 +79,7 @@ def asked_for(distribution: Distribution) -> SafeString:
     if distribution.amount_units is not None:
         return cells.money(distribution.amount_units, distribution.asset.payout_contract.payment_token)
     hundredths = distribution.percentage_bp or 0
-    return cells.words(f"{hundredths // 100}.{hundredths % 100:02d} % of the free balance")
+    return format_html("{}.{} % of the free balance", hundredths // 100, f"{hundredths % 100:02d}")
 
 
 def money_facts(distribution: Distribution, progress: Progress) -> list[Fact]:

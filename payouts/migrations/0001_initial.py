@@ -10,190 +10,494 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contracts', '0001_initial'),
+        ("contracts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Distribution',
+            name="Distribution",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease_owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('kind', models.CharField(choices=[('PAYOUT', 'Payout'), ('CORPORATE_ACTION', 'Corporate Action'), ('BOND_CASH_OUT', 'Bond Cash Out')], default='PAYOUT', max_length=16)),
-                ('execution', models.CharField(choices=[('IMMEDIATE', 'Immediate'), ('SCHEDULED', 'Scheduled'), ('RECURRING', 'Recurring'), ('AUTOMATED', 'Automated')], default='IMMEDIATE', max_length=10)),
-                ('amount_type', models.CharField(choices=[('FIXED', 'Fixed'), ('PERCENTAGE', 'Percentage')], max_length=10)),
-                ('amount_units', contracts.fields.UnitsField(blank=True, help_text='FIXED: the pool in base units of the payment token.', null=True)),
-                ('percentage_bp', models.PositiveIntegerField(blank=True, help_text='PERCENTAGE: hundredths of a percent.', null=True)),
-                ('concept', models.CharField(blank=True, help_text='What this is paid for.', max_length=140)),
-                ('record_at', models.DateTimeField(blank=True, null=True)),
-                ('execute_at', models.DateTimeField(blank=True, null=True)),
-                ('zone', models.CharField(default='UTC', max_length=64)),
-                ('corporate_action_id', models.CharField(blank=True, max_length=78, null=True)),
-                ('created_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(default=contracts.clock.now)),
-                ('started_by', models.CharField(blank=True, max_length=150)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('snapshot_id', contracts.fields.UnitsField(blank=True, null=True)),
-                ('snapshot_consensus_at', models.CharField(blank=True, max_length=24)),
-                ('supply_units', contracts.fields.UnitsField(blank=True, null=True)),
-                ('holder_count', models.PositiveIntegerField(blank=True, null=True)),
-                ('pool_units', contracts.fields.UnitsField(blank=True, help_text='The frozen pool, in base units.', null=True)),
-                ('pool_block', models.BigIntegerField(blank=True, help_text='The block whose balance froze the pool.', null=True)),
-                ('dust_units', contracts.fields.UnitsField(blank=True, help_text='Pool minus the sum of the lines.', null=True)),
-                ('plan_hash', models.CharField(blank=True, max_length=64)),
-                ('plan_closed_at', models.DateTimeField(blank=True, null=True)),
-                ('executed_at', models.CharField(blank=True, help_text='Consensus time of the first payment.', max_length=24)),
-                ('completed_at', models.CharField(blank=True, help_text='Consensus time of the last payment.', max_length=24)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('DRAFT', 'Draft'), ('PENDING', 'Pending'), ('PLANNING', 'Planning'), ('AWAITING_APPROVAL', 'Awaiting Approval'), ('PROCESSING', 'Processing'), ('HELD', 'Held'), ('COMPLETED', 'Completed'), ('PARTIALLY_COMPLETED', 'Partially Completed'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled')], default='PENDING', max_length=20)),
-                ('status_reason', models.TextField(blank=True)),
-                ('status_before_hold', models.CharField(blank=True, choices=[('DRAFT', 'Draft'), ('PENDING', 'Pending'), ('PLANNING', 'Planning'), ('AWAITING_APPROVAL', 'Awaiting Approval'), ('PROCESSING', 'Processing'), ('HELD', 'Held'), ('COMPLETED', 'Completed'), ('PARTIALLY_COMPLETED', 'Partially Completed'), ('FAILED', 'Failed'), ('CANCELLED', 'Cancelled')], max_length=20)),
-                ('paid_units', contracts.fields.UnitsField(default=0)),
-                ('paid_count', models.PositiveIntegerField(default=0)),
-                ('failed_count', models.PositiveIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(default=contracts.clock.now)),
-                ('asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='distributions', to='contracts.asset')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("PAYOUT", "Payout"),
+                            ("CORPORATE_ACTION", "Corporate Action"),
+                            ("BOND_CASH_OUT", "Bond Cash Out"),
+                        ],
+                        default="PAYOUT",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "execution",
+                    models.CharField(
+                        choices=[
+                            ("IMMEDIATE", "Immediate"),
+                            ("SCHEDULED", "Scheduled"),
+                            ("RECURRING", "Recurring"),
+                            ("AUTOMATED", "Automated"),
+                        ],
+                        default="IMMEDIATE",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "amount_type",
+                    models.CharField(
+                        choices=[("FIXED", "Fixed"), ("PERCENTAGE", "Percentage")], max_length=10
+                    ),
+                ),
+                (
+                    "amount_units",
+                    contracts.fields.UnitsField(
+                        blank=True, help_text="FIXED: the pool in base units of the payment token.", null=True
+                    ),
+                ),
+                (
+                    "percentage_bp",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="PERCENTAGE: hundredths of a percent.", null=True
+                    ),
+                ),
+                ("concept", models.CharField(blank=True, help_text="What this is paid for.", max_length=140)),
+                ("record_at", models.DateTimeField(blank=True, null=True)),
+                ("execute_at", models.DateTimeField(blank=True, null=True)),
+                ("zone", models.CharField(default="UTC", max_length=64)),
+                ("corporate_action_id", models.CharField(blank=True, max_length=78, null=True)),
+                ("created_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(default=contracts.clock.now)),
+                ("started_by", models.CharField(blank=True, max_length=150)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("snapshot_id", contracts.fields.UnitsField(blank=True, null=True)),
+                ("snapshot_consensus_at", models.CharField(blank=True, max_length=24)),
+                ("supply_units", contracts.fields.UnitsField(blank=True, null=True)),
+                ("holder_count", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "pool_units",
+                    contracts.fields.UnitsField(
+                        blank=True, help_text="The frozen pool, in base units.", null=True
+                    ),
+                ),
+                (
+                    "pool_block",
+                    models.BigIntegerField(
+                        blank=True, help_text="The block whose balance froze the pool.", null=True
+                    ),
+                ),
+                (
+                    "dust_units",
+                    contracts.fields.UnitsField(
+                        blank=True, help_text="Pool minus the sum of the lines.", null=True
+                    ),
+                ),
+                ("plan_hash", models.CharField(blank=True, max_length=64)),
+                ("plan_closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "executed_at",
+                    models.CharField(
+                        blank=True, help_text="Consensus time of the first payment.", max_length=24
+                    ),
+                ),
+                (
+                    "completed_at",
+                    models.CharField(
+                        blank=True, help_text="Consensus time of the last payment.", max_length=24
+                    ),
+                ),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("PENDING", "Pending"),
+                            ("PLANNING", "Planning"),
+                            ("AWAITING_APPROVAL", "Awaiting Approval"),
+                            ("PROCESSING", "Processing"),
+                            ("HELD", "Held"),
+                            ("COMPLETED", "Completed"),
+                            ("PARTIALLY_COMPLETED", "Partially Completed"),
+                            ("FAILED", "Failed"),
+                            ("CANCELLED", "Cancelled"),
+                        ],
+                        default="PENDING",
+                        max_length=20,
+                    ),
+                ),
+                ("status_reason", models.TextField(blank=True)),
+                (
+                    "status_before_hold",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("PENDING", "Pending"),
+                            ("PLANNING", "Planning"),
+                            ("AWAITING_APPROVAL", "Awaiting Approval"),
+                            ("PROCESSING", "Processing"),
+                            ("HELD", "Held"),
+                            ("COMPLETED", "Completed"),
+                            ("PARTIALLY_COMPLETED", "Partially Completed"),
+                            ("FAILED", "Failed"),
+                            ("CANCELLED", "Cancelled"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("paid_units", contracts.fields.UnitsField(default=0)),
+                ("paid_count", models.PositiveIntegerField(default=0)),
+                ("failed_count", models.PositiveIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(default=contracts.clock.now)),
+                (
+                    "asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="distributions",
+                        to="contracts.asset",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease_owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('number', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('FIRST', 'First'), ('RETRY', 'Retry'), ('SPLIT_CHILD', 'Split Child')], default='FIRST', max_length=12)),
-                ('holders', django.contrib.postgres.fields.ArrayField(base_field=contracts.fields.EvmAddressField(), help_text='The frozen list, in the order it is sent.', size=None)),
-                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('PROCESSING', 'Processing'), ('COMPLETED', 'Completed'), ('PARTIALLY_COMPLETED', 'Partially Completed'), ('FAILED', 'Failed'), ('SPLIT', 'Split')], default='PENDING', max_length=20)),
-                ('total', models.PositiveIntegerField()),
-                ('successful', models.PositiveIntegerField(default=0)),
-                ('failed', models.PositiveIntegerField(default=0)),
-                ('error_text', models.TextField(blank=True)),
-                ('waiting_reason', models.TextField(blank=True)),
-                ('retry_count', models.PositiveSmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(default=contracts.clock.now)),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='payouts.batch')),
-                ('distribution', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='payouts.distribution')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("FIRST", "First"), ("RETRY", "Retry"), ("SPLIT_CHILD", "Split Child")],
+                        default="FIRST",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "holders",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=contracts.fields.EvmAddressField(),
+                        help_text="The frozen list, in the order it is sent.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Pending"),
+                            ("PROCESSING", "Processing"),
+                            ("COMPLETED", "Completed"),
+                            ("PARTIALLY_COMPLETED", "Partially Completed"),
+                            ("FAILED", "Failed"),
+                            ("SPLIT", "Split"),
+                        ],
+                        default="PENDING",
+                        max_length=20,
+                    ),
+                ),
+                ("total", models.PositiveIntegerField()),
+                ("successful", models.PositiveIntegerField(default=0)),
+                ("failed", models.PositiveIntegerField(default=0)),
+                ("error_text", models.TextField(blank=True)),
+                ("waiting_reason", models.TextField(blank=True)),
+                ("retry_count", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(default=contracts.clock.now)),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="payouts.batch",
+                    ),
+                ),
+                (
+                    "distribution",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batches",
+                        to="payouts.distribution",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'batches',
+                "verbose_name_plural": "batches",
             },
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ordinal', models.PositiveIntegerField(help_text="Place in the snapshot's holder list, from 0.")),
-                ('holder', contracts.fields.EvmAddressField()),
-                ('balance_units', contracts.fields.UnitsField()),
-                ('expected_units', contracts.fields.UnitsField()),
-                ('paid_units', contracts.fields.UnitsField(default=0)),
-                ('status', models.CharField(choices=[('PENDING', 'Pending'), ('PAID', 'Paid'), ('FAILED', 'Failed'), ('SKIPPED', 'Skipped'), ('REISSUED', 'Reissued'), ('WAIVED', 'Waived')], default='PENDING', max_length=8)),
-                ('failure_reason', models.TextField(blank=True)),
-                ('difference', models.CharField(blank=True, help_text='How the paid amount differs, if it does.', max_length=24)),
-                ('paid_at', models.CharField(blank=True, help_text='Consensus time of the payment.', max_length=24)),
-                ('batch', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='payouts.batch')),
-                ('distribution', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='payouts.distribution')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "ordinal",
+                    models.PositiveIntegerField(help_text="Place in the snapshot's holder list, from 0."),
+                ),
+                ("holder", contracts.fields.EvmAddressField()),
+                ("balance_units", contracts.fields.UnitsField()),
+                ("expected_units", contracts.fields.UnitsField()),
+                ("paid_units", contracts.fields.UnitsField(default=0)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "Pending"),
+                            ("PAID", "Paid"),
+                            ("FAILED", "Failed"),
+                            ("SKIPPED", "Skipped"),
+                            ("REISSUED", "Reissued"),
+                            ("WAIVED", "Waived"),
+                        ],
+                        default="PENDING",
+                        max_length=8,
+                    ),
+                ),
+                ("failure_reason", models.TextField(blank=True)),
+                (
+                    "difference",
+                    models.CharField(
+                        blank=True, help_text="How the paid amount differs, if it does.", max_length=24
+                    ),
+                ),
+                (
+                    "paid_at",
+                    models.CharField(blank=True, help_text="Consensus time of the payment.", max_length=24),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="payouts.batch",
+                    ),
+                ),
+                (
+                    "distribution",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="payouts.distribution",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PlanPage',
+            name="PlanPage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('lease_owner', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('number', models.PositiveIntegerField()),
-                ('size', models.PositiveIntegerField()),
-                ('holder_count', models.PositiveIntegerField(null=True)),
-                ('balance_units', contracts.fields.UnitsField(null=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('next_attempt_at', models.DateTimeField(default=contracts.clock.now)),
-                ('error', models.TextField(blank=True)),
-                ('distribution', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pages', to='payouts.distribution')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("number", models.PositiveIntegerField()),
+                ("size", models.PositiveIntegerField()),
+                ("holder_count", models.PositiveIntegerField(null=True)),
+                ("balance_units", contracts.fields.UnitsField(null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("next_attempt_at", models.DateTimeField(default=contracts.clock.now)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "distribution",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pages",
+                        to="payouts.distribution",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='distribution',
-            index=models.Index(condition=models.Q(('status', 'PLANNING')), fields=['next_attempt_at'], name='distribution_due'),
+            model_name="distribution",
+            index=models.Index(
+                condition=models.Q(("status", "PLANNING")),
+                fields=["next_attempt_at"],
+                name="distribution_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.UniqueConstraint(fields=('asset', 'snapshot_id'), name='distribution_once_per_snapshot'),
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                fields=("asset", "snapshot_id"), name="distribution_once_per_snapshot"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.UniqueConstraint(fields=('asset', 'kind', 'corporate_action_id'), name='distribution_once_per_corporate_action'),
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                fields=("asset", "kind", "corporate_action_id"), name="distribution_once_per_corporate_action"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_type', 'FIXED'), ('amount_units__gt', 0), ('percentage_bp', None)), models.Q(('amount_type', 'PERCENTAGE'), ('amount_units', None), ('percentage_bp__gt', 0), ('percentage_bp__lte', 10000)), _connector='OR'), name='distribution_amount_fits_its_type'),
+            model_name="distribution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("amount_type", "FIXED"), ("amount_units__gt", 0), ("percentage_bp", None)),
+                    models.Q(
+                        ("amount_type", "PERCENTAGE"),
+                        ("amount_units", None),
+                        ("percentage_bp__gt", 0),
+                        ("percentage_bp__lte", 10000),
+                    ),
+                    _connector="OR",
+                ),
+                name="distribution_amount_fits_its_type",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.CheckConstraint(condition=models.Q(('dust_units', None), ('dust_units__gte', 0), _connector='OR'), name='distribution_dust_not_negative'),
+            model_name="distribution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("dust_units", None), ("dust_units__gte", 0), _connector="OR"),
+                name="distribution_dust_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'HELD'), _negated=True), models.Q(('status_before_hold', ''), _negated=True), _connector='OR'), name='distribution_held_remembers_status'),
+            model_name="distribution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "HELD"), _negated=True),
+                    models.Q(("status_before_hold", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="distribution_held_remembers_status",
+            ),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('status__in', ('PENDING', 'PROCESSING'))), fields=['next_attempt_at'], name='batch_due'),
+            model_name="batch",
+            index=models.Index(
+                condition=models.Q(("status__in", ("PENDING", "PROCESSING"))),
+                fields=["next_attempt_at"],
+                name="batch_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('distribution', 'number'), name='batch_once_per_number'),
+            model_name="batch",
+            constraint=models.UniqueConstraint(
+                fields=("distribution", "number"), name="batch_once_per_number"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('total__gt', 0), ('total__lte', 100)), name='batch_size_within_ceiling'),
+            model_name="batch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("total__gt", 0), ("total__lte", 100)), name="batch_size_within_ceiling"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.CheckConstraint(condition=models.Q(('successful__lte', django.db.models.expressions.CombinedExpression(models.F('total'), '-', models.F('failed')))), name='batch_counts_fit_its_total'),
+            model_name="batch",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "successful__lte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("total"), "-", models.F("failed")
+                        ),
+                    )
+                ),
+                name="batch_counts_fit_its_total",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['distribution', 'status'], name='payment_by_status'),
+            model_name="payment",
+            index=models.Index(fields=["distribution", "status"], name="payment_by_status"),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('distribution', 'holder'), name='payment_once_per_holder'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                fields=("distribution", "holder"), name="payment_once_per_holder"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('distribution', 'ordinal'), name='payment_once_per_place'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                fields=("distribution", "ordinal"), name="payment_once_per_place"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_units__gte', 0), ('expected_units__gte', 0), ('paid_units__gte', 0)), name='payment_units_not_negative'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("balance_units__gte", 0), ("expected_units__gte", 0), ("paid_units__gte", 0)
+                ),
+                name="payment_units_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'PAID'), ('status', 'REISSUED'), ('paid_units', 0), _connector='OR'), name='payment_paid_units_mean_paid'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "PAID"), ("status", "REISSUED"), ("paid_units", 0), _connector="OR"
+                ),
+                name="payment_paid_units_mean_paid",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'PAID'), _negated=True), models.Q(('paid_at', ''), _negated=True), _connector='OR'), name='payment_paid_has_consensus_time'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "PAID"), _negated=True),
+                    models.Q(("paid_at", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="payment_paid_has_consensus_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'SKIPPED'), _negated=True), ('expected_units', 0), _connector='OR'), name='payment_skipped_owes_nothing'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "SKIPPED"), _negated=True), ("expected_units", 0), _connector="OR"
+                ),
+                name="payment_skipped_owes_nothing",
+            ),
         ),
         migrations.AddIndex(
-            model_name='planpage',
-            index=models.Index(condition=models.Q(('done_at', None)), fields=['distribution', 'number'], name='plan_page_open'),
+            model_name="planpage",
+            index=models.Index(
+                condition=models.Q(("done_at", None)),
+                fields=["distribution", "number"],
+                name="plan_page_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='planpage',
-            constraint=models.UniqueConstraint(fields=('distribution', 'number'), name='plan_page_once'),
+            model_name="planpage",
+            constraint=models.UniqueConstraint(fields=("distribution", "number"), name="plan_page_once"),
         ),
     ]

@@ -33,7 +33,9 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
     def due(self, now: datetime) -> "BatchQuerySet":
         """Open batches of running distributions that are in nobody's hands and whose next step has come."""
-        running = self.open().filter(next_attempt_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        running = (
+            self.open().filter(next_attempt_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        )
         return running.filter(Q(status=BatchStatus.PROCESSING) | Q(distribution__status="PROCESSING"))
 
 
@@ -61,7 +63,9 @@ class Batch(Leased):
     distribution = models.ForeignKey(Distribution, on_delete=models.PROTECT, related_name="batches")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.FIRST)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     holders = ArrayField(EvmAddressField(), help_text="The frozen list, in the order it is sent.")
     status = models.CharField(max_length=20, choices=BatchStatus.choices, default=BatchStatus.PENDING)
     total = models.PositiveIntegerField()
@@ -80,14 +84,18 @@ class Batch(Leased):
         verbose_name_plural = "batches"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["distribution", "number"], name="batch_once_per_number"),
-            models.CheckConstraint(condition=Q(total__gt=0, total__lte=100), name="batch_size_within_ceiling"),
+            models.CheckConstraint(
+                condition=Q(total__gt=0, total__lte=100), name="batch_size_within_ceiling"
+            ),
             models.CheckConstraint(
                 condition=Q(successful__lte=F("total") - F("failed")), name="batch_counts_fit_its_total"
             ),
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["next_attempt_at"], condition=Q(status__in=("PENDING", "PROCESSING")), name="batch_due"
+                fields=["next_attempt_at"],
+                condition=Q(status__in=("PENDING", "PROCESSING")),
+                name="batch_due",
             ),
         ]
 
@@ -130,7 +138,9 @@ class Payment(models.Model):
     paid_units = UnitsField(default=0)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     failure_reason = models.TextField(blank=True)
-    difference = models.CharField(max_length=24, blank=True, help_text="How the paid amount differs, if it does.")
+    difference = models.CharField(
+        max_length=24, blank=True, help_text="How the paid amount differs, if it does."
+    )
     paid_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the payment.")
 
     class Meta:
@@ -143,7 +153,8 @@ class Payment(models.Model):
                 name="payment_units_not_negative",
             ),
             models.CheckConstraint(
-                condition=Q(status="PAID") | Q(status="REISSUED") | Q(paid_units=0), name="payment_paid_units_mean_paid"
+                condition=Q(status="PAID") | Q(status="REISSUED") | Q(paid_units=0),
+                name="payment_paid_units_mean_paid",
             ),
             models.CheckConstraint(
                 condition=~Q(status="PAID") | ~Q(paid_at=""), name="payment_paid_has_consensus_time"

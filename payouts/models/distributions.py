@@ -44,7 +44,8 @@ class DistributionQuerySet(models.QuerySet["Distribution"]):
             return self.filter(asset__uid=hold.object_uid)
         if hold.scope == Hold.Scope.CONTRACT:
             return self.filter(
-                Q(asset__payout_contract__uid=hold.object_uid) | Q(asset__backing_contract__uid=hold.object_uid)
+                Q(asset__payout_contract__uid=hold.object_uid)
+                | Q(asset__backing_contract__uid=hold.object_uid)
             )
         return self
 
@@ -104,8 +105,12 @@ class Distribution(Leased):
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.PAYOUT)
     execution = models.CharField(max_length=10, choices=Execution.choices, default=Execution.IMMEDIATE)
     amount_type = models.CharField(max_length=10, choices=AmountType.choices)
-    amount_units = UnitsField(null=True, blank=True, help_text="FIXED: the pool in base units of the payment token.")
-    percentage_bp = models.PositiveIntegerField(null=True, blank=True, help_text="PERCENTAGE: hundredths of a percent.")
+    amount_units = UnitsField(
+        null=True, blank=True, help_text="FIXED: the pool in base units of the payment token."
+    )
+    percentage_bp = models.PositiveIntegerField(
+        null=True, blank=True, help_text="PERCENTAGE: hundredths of a percent."
+    )
     concept = models.CharField(max_length=140, blank=True, help_text="What this is paid for.")
     record_at = models.DateTimeField(null=True, blank=True)
     execute_at = models.DateTimeField(null=True, blank=True)
@@ -121,15 +126,23 @@ class Distribution(Leased):
     supply_units = UnitsField(null=True, blank=True)
     holder_count = models.PositiveIntegerField(null=True, blank=True)
     pool_units = UnitsField(null=True, blank=True, help_text="The frozen pool, in base units.")
-    pool_block = models.BigIntegerField(null=True, blank=True, help_text="The block whose balance froze the pool.")
+    pool_block = models.BigIntegerField(
+        null=True, blank=True, help_text="The block whose balance froze the pool."
+    )
     dust_units = UnitsField(null=True, blank=True, help_text="Pool minus the sum of the lines.")
     plan_hash = models.CharField(max_length=64, blank=True)
     plan_closed_at = models.DateTimeField(null=True, blank=True)
-    executed_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the first payment.")
-    completed_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the last payment.")
+    executed_at = models.CharField(
+        max_length=24, blank=True, help_text="Consensus time of the first payment."
+    )
+    completed_at = models.CharField(
+        max_length=24, blank=True, help_text="Consensus time of the last payment."
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
 
-    status = models.CharField(max_length=20, choices=DistributionStatus.choices, default=DistributionStatus.PENDING)
+    status = models.CharField(
+        max_length=20, choices=DistributionStatus.choices, default=DistributionStatus.PENDING
+    )
     status_reason = models.TextField(blank=True)
     status_before_hold = models.CharField(max_length=20, choices=DistributionStatus.choices, blank=True)
     paid_units = UnitsField(default=0)
@@ -149,14 +162,20 @@ class Distribution(Leased):
             ),
             models.CheckConstraint(
                 condition=(Q(amount_type="FIXED", amount_units__gt=0, percentage_bp=None))
-                | Q(amount_type="PERCENTAGE", amount_units=None, percentage_bp__gt=0, percentage_bp__lte=10_000),
+                | Q(
+                    amount_type="PERCENTAGE",
+                    amount_units=None,
+                    percentage_bp__gt=0,
+                    percentage_bp__lte=10_000,
+                ),
                 name="distribution_amount_fits_its_type",
             ),
             models.CheckConstraint(
                 condition=Q(dust_units=None) | Q(dust_units__gte=0), name="distribution_dust_not_negative"
             ),
             models.CheckConstraint(
-                condition=~Q(status="HELD") | ~Q(status_before_hold=""), name="distribution_held_remembers_status"
+                condition=~Q(status="HELD") | ~Q(status_before_hold=""),
+                name="distribution_held_remembers_status",
             ),
         ]
         indexes: ClassVar = [

@@ -43,7 +43,9 @@ def ask_contract(contract: Contract, function: str, *arguments: Any) -> Any:
     return _ask(contract_interface(contract), contract.evm_address, function, arguments, None)
 
 
-def _ask(interface: abi.Interface, to: str, function: str, arguments: tuple[Any, ...], block: int | None) -> Any:
+def _ask(
+    interface: abi.Interface, to: str, function: str, arguments: tuple[Any, ...], block: int | None
+) -> Any:
     output = mirror().call(to, interface.encode(function, list(arguments)), block=block)
     return interface.decode_output(function, output)[0]
 
@@ -58,7 +60,11 @@ def snapshot_records(distribution: Distribution) -> Iterator[TransactionRecord]:
     since = int(distribution.created_at.timestamp()) * clock.NANOSECONDS - 60 * clock.NANOSECONDS
     for record in mirror().account_transactions(payer, since_ns=since, result="success"):
         words = record.memo.decode("ascii", "replace").split(":")
-        if record.payer == payer and words[:1] == ["pd1"] and ":".join(words[2:4]) == distribution.snapshot_subject:
+        if (
+            record.payer == payer
+            and words[:1] == ["pd1"]
+            and ":".join(words[2:4]) == distribution.snapshot_subject
+        ):
             yield record
 
 

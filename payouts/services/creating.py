@@ -37,7 +37,11 @@ def create_distribution(wanted: NewDistribution) -> Distribution:
     _check_chain(asset)
     with transaction.atomic():
         distribution = Distribution.objects.create(
-            asset=asset, amount_type=wanted.amount_type, concept=wanted.concept, created_by=wanted.by, **amount
+            asset=asset,
+            amount_type=wanted.amount_type,
+            concept=wanted.concept,
+            created_by=wanted.by,
+            **amount,
         )
         record_move(distribution, "", distribution.status, reason=f"created: {wanted.concept}", by=wanted.by)
     return distribution
@@ -70,6 +74,10 @@ def _check_chain(asset: Asset) -> None:
         if reason := preflight.why_not(asset):
             raise BadInput(reason)
         if not chain.ask_asset(asset, "getTotalSecurityHolders"):
-            raise BadInput(f"the asset {asset.symbol} has no holders; nobody could be paid. Check its address")
+            raise BadInput(
+                f"the asset {asset.symbol} has no holders; nobody could be paid. Check its address"
+            )
     except GatewayError as error:
-        raise BadInput(f"the chain could not be asked: {error}. Check HEDERA_MIRROR_URL and try again") from error
+        raise BadInput(
+            f"the chain could not be asked: {error}. Check HEDERA_MIRROR_URL and try again"
+        ) from error

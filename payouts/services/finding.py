@@ -6,7 +6,9 @@ from payouts.services.creating import BadInput
 
 def find_distribution(name: str) -> Distribution:
     """By uid, or by a beginning of it that fits one. Raises BadInput."""
-    rows = Distribution.objects.select_related("asset__payout_contract__payment_token", "asset__backing_contract")
+    rows = Distribution.objects.select_related(
+        "asset__payout_contract__payment_token", "asset__backing_contract"
+    )
     exact = rows.filter(uid=name).first()
     if exact:
         return exact

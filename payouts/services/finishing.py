@@ -28,7 +28,9 @@ def finish_distribution(distribution: Distribution) -> bool:
             distribution,
             _end_status(totals),
             reason=f"{totals['paid_count']} paid, {totals['failed_count']} failed",
-            status_reason="" if not totals["failed_count"] else f"{totals['failed_count']} holders were not paid",
+            status_reason=""
+            if not totals["failed_count"]
+            else f"{totals['failed_count']} holders were not paid",
             ended_at=clock.now(),
             **totals,
         )

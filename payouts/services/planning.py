@@ -69,7 +69,8 @@ def _ensure_pages(distribution: Distribution) -> bool:
         return False
     size = settings.PLAN_PAGE_SIZE
     pages = [
-        PlanPage(distribution=distribution, number=number, size=size) for number in range((count + size - 1) // size)
+        PlanPage(distribution=distribution, number=number, size=size)
+        for number in range((count + size - 1) // size)
     ]
     with transaction.atomic():
         unlaid = Distribution.objects.filter(pk=distribution.pk, holder_count=None)
@@ -141,7 +142,9 @@ def _store_page(page: PlanPage, holders: list[tuple[str, int]]) -> bool:
 def _line(page: PlanPage, place: int, holder: str, balance: int) -> Payment:
     distribution = page.distribution
     expected = share_units(
-        pool_units=distribution.pool_units or 0, balance_units=balance, supply_units=distribution.supply_units or 1
+        pool_units=distribution.pool_units or 0,
+        balance_units=balance,
+        supply_units=distribution.supply_units or 1,
     )
     return Payment(
         distribution=distribution,
@@ -196,14 +199,20 @@ def _why_not_closed(distribution: Distribution, count: int, balances: int) -> st
     if count != distribution.holder_count:
         return f"the snapshot says {distribution.holder_count} holders, its list has {count}; ask the issuer"
     if balances > (distribution.supply_units or 0):
-        return f"the balances add up to {balances}, above the supply {distribution.supply_units}; ask the issuer"
+        return (
+            f"the balances add up to {balances}, above the supply {distribution.supply_units}; ask the issuer"
+        )
     return None
 
 
 def _plan_hash(distribution: Distribution) -> str:
     """SHA-256 over the header and every line in order; what is approved is what is paid."""
-    digest = hashlib.sha256(f"{distribution.uid}:{distribution.snapshot_id}:{distribution.pool_units}\n".encode())
-    lines = distribution.payments.order_by("ordinal").values_list("ordinal", "holder", "balance_units", "expected_units")
+    digest = hashlib.sha256(
+        f"{distribution.uid}:{distribution.snapshot_id}:{distribution.pool_units}\n".encode()
+    )
+    lines = distribution.payments.order_by("ordinal").values_list(
+        "ordinal", "holder", "balance_units", "expected_units"
+    )
     for line in lines.iterator(chunk_size=FETCH_ROWS):
         digest.update((":".join(str(part) for part in line) + "\n").encode())
     return digest.hexdigest()

@@ -106,9 +106,10 @@ def _fee_balance(contract: Contract) -> str | None:
             f"the account {contract.wallet.account} does not exist on {contract.network}; check the network"
         )
     needed = settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR
-    if account.balance_tinybars >= needed:
+    balance = account.balance_tinybars or 0
+    if balance >= needed:
         return None
     return (
-        f"the account {contract.wallet.account} has {account.balance_tinybars / TINYBARS_PER_HBAR:.2f} HBAR, "
+        f"the account {contract.wallet.account} has {balance // TINYBARS_PER_HBAR} HBAR, "
         f"one call may cost {settings.HEDERA_MAX_FEE_HBAR}; send it HBAR for fees"
     )

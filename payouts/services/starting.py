@@ -46,4 +46,6 @@ def _why_not(distribution: Distribution) -> Exception:
             f"{distribution.uid} was started by {distribution.started_by} at "
             f"{distribution.started_at:%Y-%m-%d %H:%M:%S} UTC and is {distribution.status}"
         )
-    return NotStartable(f"{distribution.uid} is {distribution.status}; only a PENDING distribution can be started")
+    return NotStartable(
+        f"{distribution.uid} is {distribution.status}; only a PENDING distribution can be started"
+    )

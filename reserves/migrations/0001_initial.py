@@ -7,54 +7,90 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contracts', '0001_initial'),
+        ("contracts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reservation',
+            name="Reservation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('distribution_uid', models.CharField(max_length=22, unique=True)),
-                ('units', contracts.fields.UnitsField()),
-                ('drawn_units', contracts.fields.UnitsField(default=0)),
-                ('created_at', models.DateTimeField(default=contracts.clock.now)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='contracts.contract')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("distribution_uid", models.CharField(max_length=22, unique=True)),
+                ("units", contracts.fields.UnitsField()),
+                ("drawn_units", contracts.fields.UnitsField(default=0)),
+                ("created_at", models.DateTimeField(default=contracts.clock.now)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "contract",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reservations",
+                        to="contracts.contract",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Draw',
+            name="Draw",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject', models.CharField(help_text='The settled call, subject and attempt.', max_length=64, unique=True)),
-                ('units', contracts.fields.UnitsField()),
-                ('consensus_ns', models.BigIntegerField()),
-                ('reservation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='draws', to='reserves.reservation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "subject",
+                    models.CharField(
+                        help_text="The settled call, subject and attempt.", max_length=64, unique=True
+                    ),
+                ),
+                ("units", contracts.fields.UnitsField()),
+                ("consensus_ns", models.BigIntegerField()),
+                (
+                    "reservation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="draws",
+                        to="reserves.reservation",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['contract'], name='reservation_open'),
+            model_name="reservation",
+            index=models.Index(
+                condition=models.Q(("closed_at", None)), fields=["contract"], name="reservation_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(('units__gte', 0)), name='reservation_not_negative'),
+            model_name="reservation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("units__gte", 0)), name="reservation_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(('drawn_units__gte', 0)), name='reservation_drawn_not_negative'),
+            model_name="reservation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("drawn_units__gte", 0)), name="reservation_drawn_not_negative"
+            ),
         ),
         migrations.AddIndex(
-            model_name='draw',
-            index=models.Index(fields=['reservation', 'consensus_ns'], name='draw_by_time'),
+            model_name="draw",
+            index=models.Index(fields=["reservation", "consensus_ns"], name="draw_by_time"),
         ),
         migrations.AddConstraint(
-            model_name='draw',
-            constraint=models.CheckConstraint(condition=models.Q(('units__gte', 0)), name='draw_not_negative'),
+            model_name="draw",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("units__gte", 0)), name="draw_not_negative"
+            ),
         ),
     ]

@@ -47,7 +47,9 @@ def read_balance(contract: Contract) -> BalanceAt:
     block = mirror().newest_block()
     token = abi.interface("erc20", "1")
     output = mirror().call(
-        contract.payment_token.evm_address, token.encode("balanceOf", [contract.evm_address]), block=block.number
+        contract.payment_token.evm_address,
+        token.encode("balanceOf", [contract.evm_address]),
+        block=block.number,
     )
     (units,) = token.decode_output("balanceOf", output)
     return BalanceAt(units=units, block=block.number, as_of_ns=clock.consensus_ns(block.to))
@@ -92,7 +94,9 @@ def draw(*, distribution_uid: str, subject: str, units: int, consensus_ns: int) 
         return
     try:
         with transaction.atomic():
-            Draw.objects.create(reservation=reservation, subject=subject, units=units, consensus_ns=consensus_ns)
+            Draw.objects.create(
+                reservation=reservation, subject=subject, units=units, consensus_ns=consensus_ns
+            )
     except IntegrityError:
         return
     Reservation.objects.filter(pk=reservation.pk).update(drawn_units=F("drawn_units") + units)

@@ -13,7 +13,9 @@ LOOK_SECONDS = 0.1
 def execute(uid: str) -> int:
     """``manage.py execute_distribution --no-wait``; -9 is a death at the claim."""
     command = [sys.executable, "manage.py", "execute_distribution", "--no-wait", uid]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    ).returncode
 
 
 class Watch:

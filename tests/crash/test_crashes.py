@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-import contracts.tasks
+import contracts.tasks  # noqa: F401
 import payouts.tasks  # noqa: F401 - registers every fault point
 from contracts import faults
 from devnet.services.stack import Stack

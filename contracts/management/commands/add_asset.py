@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("asset", help="the asset token's address, 0.0.x or 0x...")
         parser.add_argument("payout_contract", help="its payout contract's address")
-        parser.add_argument("--wallet", required=True, help="the paying account 0.0.x, registered with add_wallet")
+        parser.add_argument(
+            "--wallet", required=True, help="the paying account 0.0.x, registered with add_wallet"
+        )
         parser.add_argument("--label", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,5 +40,7 @@ class Command(BaseCommand):
 def _wallet(account: str) -> Wallet:
     wallet = Wallet.objects.filter(account=account, network=hedera_network()).first()
     if wallet is None:
-        raise NotRegistered(f"no wallet {account} on {hedera_network()}; register it with manage.py add_wallet")
+        raise NotRegistered(
+            f"no wallet {account} on {hedera_network()}; register it with manage.py add_wallet"
+        )
     return wallet

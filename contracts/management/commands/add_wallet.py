@@ -15,7 +15,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("custody_wallet_id", help="the wallet's id at the custodian, as in wa-...")
         parser.add_argument("--custodian", choices=Wallet.Custodian.values, default=Wallet.Custodian.DFNS)
-        parser.add_argument("--account", default="", help="its Hedera account 0.0.x, where custody does not know it")
+        parser.add_argument(
+            "--account", default="", help="its Hedera account 0.0.x, where custody does not know it"
+        )
         parser.add_argument("--label", default="")
 
     def handle(self, *args: Any, **options: Any) -> None:

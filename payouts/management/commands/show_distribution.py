@@ -9,7 +9,13 @@ from payouts.management.exits import BAD_INPUT, FAILED, leave
 from payouts.models import Distribution
 from payouts.services.creating import BadInput
 from payouts.services.finding import find_distribution
-from payouts.services.showing import compare_with_chain, failures_of, progress_of, transactions_of, why_waiting
+from payouts.services.showing import (
+    compare_with_chain,
+    failures_of,
+    progress_of,
+    transactions_of,
+    why_waiting,
+)
 
 MOST_TRANSACTIONS = 20
 MOST_DIFFERENCES = 20
@@ -44,7 +50,9 @@ class Command(BaseCommand):
             "status": distribution.status,
             "concept": distribution.concept or "-",
             "created": f"{distribution.created_at:%Y-%m-%d %H:%M:%S} UTC by {distribution.created_by}",
-            "snapshot": "not taken yet" if distribution.snapshot_id is None else str(distribution.snapshot_id),
+            "snapshot": "not taken yet"
+            if distribution.snapshot_id is None
+            else str(distribution.snapshot_id),
             "pool": self._amount(distribution, distribution.pool_units),
             "expected": self._amount(distribution, progress.expected_units if progress.total else None),
             "dust": self._amount(distribution, distribution.dust_units),
@@ -57,7 +65,11 @@ class Command(BaseCommand):
 
     def _amount(self, distribution: Distribution, units: int | None) -> str:
         token = distribution.asset.payout_contract.payment_token
-        return "unknown yet" if units is None else format_units(units, decimals=token.decimals, symbol=token.symbol)
+        return (
+            "unknown yet"
+            if units is None
+            else format_units(units, decimals=token.decimals, symbol=token.symbol)
+        )
 
     def _transactions(self, distribution: Distribution) -> None:
         calls = transactions_of(distribution)
@@ -73,7 +85,9 @@ class Command(BaseCommand):
             view = compare_with_chain(distribution)
         except GatewayError as error:
             leave(self, FAILED, f"the chain could not be asked: {error}")
-        self.stdout.write(f"on chain:     {view.paid_count} holders paid, {self._amount(distribution, view.paid_units)}")
+        self.stdout.write(
+            f"on chain:     {view.paid_count} holders paid, {self._amount(distribution, view.paid_units)}"
+        )
         for holder in view.differing[:MOST_DIFFERENCES]:
             self.stdout.write(f"  differs: {holder}")
         if view.differing:

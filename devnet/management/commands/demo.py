@@ -15,7 +15,7 @@ from contracts.services.registering import NewAsset, NotRegistered, add_asset
 from devnet.client import DevnetClient, DevnetError
 from payouts.amounts import format_units
 from payouts.models import Distribution
-from payouts.services.creating import NewDistribution, create_distribution
+from payouts.services.creating import BadInput, NewDistribution, create_distribution
 from payouts.services.showing import compare_with_chain, failures_of, progress_of, transactions_of
 from payouts.services.starting import execute_distribution
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError("HOLDERS must be 1 or more")
         try:
             self._run(options)
-        except (DevnetError, NotRegistered) as error:
+        except (DevnetError, NotRegistered, BadInput) as error:
             raise CommandError(str(error)) from None
 
     def _run(self, options: dict[str, Any]) -> None:

@@ -15,12 +15,20 @@ CREATE TRIGGER transaction_ended_for_ever BEFORE UPDATE ON contracts_contracttra
     FOR EACH ROW WHEN (OLD.status IN ('SUCCEEDED', 'FAILED', 'EXPIRED') AND OLD.status <> NEW.status)
     EXECUTE FUNCTION paydate_refuse('reopened');
 CREATE TRIGGER transaction_identity_fixed BEFORE UPDATE ON contracts_contracttransaction
-    FOR EACH ROW WHEN (OLD.transaction_id IS NOT NULL AND OLD.transaction_id IS DISTINCT FROM NEW.transaction_id)
+    FOR EACH ROW WHEN (
+        OLD.transaction_id IS NOT NULL
+        AND (OLD.transaction_id, OLD.valid_start_ns, OLD.valid_seconds)
+            IS DISTINCT FROM (NEW.transaction_id, NEW.valid_start_ns, NEW.valid_seconds)
+    )
     EXECUTE FUNCTION paydate_refuse('given another identity');
 CREATE TRIGGER body_kept BEFORE DELETE ON contracts_signedbody
     FOR EACH ROW EXECUTE FUNCTION paydate_refuse('deleted');
 CREATE TRIGGER body_bytes_fixed BEFORE UPDATE ON contracts_signedbody
-    FOR EACH ROW WHEN (OLD.body <> NEW.body OR OLD.signed_bytes <> NEW.signed_bytes)
+    FOR EACH ROW WHEN (
+        OLD.body <> NEW.body
+        OR (OLD.signed_bytes IS NOT NULL
+            AND (OLD.signed_bytes, OLD.hash) IS DISTINCT FROM (NEW.signed_bytes, NEW.hash))
+    )
     EXECUTE FUNCTION paydate_refuse('rewritten');
 CREATE TRIGGER audit_kept BEFORE DELETE ON contracts_auditevent
     FOR EACH ROW EXECUTE FUNCTION paydate_refuse('deleted');

@@ -370,11 +370,17 @@ class Migration(migrations.Migration):
             model_name="distribution",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("amount_type", "FIXED"), ("amount_units__gt", 0), ("percentage_bp", None)),
+                    models.Q(
+                        ("amount_type", "FIXED"),
+                        ("amount_units__gt", 0),
+                        ("amount_units__isnull", False),
+                        ("percentage_bp", None),
+                    ),
                     models.Q(
                         ("amount_type", "PERCENTAGE"),
                         ("amount_units", None),
                         ("percentage_bp__gt", 0),
+                        ("percentage_bp__isnull", False),
                         ("percentage_bp__lte", 10000),
                     ),
                     _connector="OR",

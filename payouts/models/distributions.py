@@ -161,10 +161,14 @@ class Distribution(Leased):
                 fields=["asset", "kind", "corporate_action_id"], name="distribution_once_per_corporate_action"
             ),
             models.CheckConstraint(
-                condition=(Q(amount_type="FIXED", amount_units__gt=0, percentage_bp=None))
+                # In a check, unknown passes: that nothing is missing has to be said.
+                condition=Q(
+                    amount_type="FIXED", amount_units__isnull=False, amount_units__gt=0, percentage_bp=None
+                )
                 | Q(
                     amount_type="PERCENTAGE",
                     amount_units=None,
+                    percentage_bp__isnull=False,
                     percentage_bp__gt=0,
                     percentage_bp__lte=10_000,
                 ),

@@ -1,12 +1,15 @@
 """From SUBMITTED to an end: found by id and hash, or absent by proof; nothing else ends a row."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from contracts.models import ContractTransaction, SignedBody, Wallet
+from contracts.custody.base import custodian
+from contracts.gateways import hedera
+from contracts.models import ContractTransaction, Wallet
 from contracts.services.resolving import resolve_transaction
 from contracts.services.signing import sign_transaction
 from tests.contracts.probe import Probe, Status
@@ -122,16 +125,36 @@ def test_our_own_clock_alone_expires_nothing(probe: Probe) -> None:
     assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
 
 
-def test_the_same_id_with_another_hash_stops_the_wallet(probe: Probe) -> None:
+def test_the_same_id_with_another_hash_stops_the_wallet(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row = probe.plan()
-    sign_transaction(row.pk)
-    SignedBody.objects.filter(transaction=row).update(hash="00" * 48)
+    monkeypatch.setattr(hedera, "broadcast", lambda raw, node: somebody_else_sends(probe, row, node))
 
     probe.until_waiting(row, "is on chain with bytes that are not ours")
 
     assert row.status == Status.SUBMITTED
     wallet = Wallet.objects.get(pk=row.wallet_id)
     assert wallet.stopped_reason == f"{row.transaction_id} is on chain with bytes that are not ours"
+
+
+def somebody_else_sends(
+    probe: Probe, row: ContractTransaction, node: str, send: Callable[..., None] = hedera.broadcast
+) -> None:
+    """Another program with our key takes the very id that our call has."""
+    wallet, row = row.wallet, ContractTransaction.objects.get(pk=row.pk)
+    envelope = hedera.Envelope(wallet.account, 100_000_000, "not ours", row.valid_start_ns or 0, 120)
+    body = hedera.build_transfer(envelope, node=node)
+    answer = custodian("DFNS").sign(
+        key_id=wallet.custody_key_id,
+        scheme="SECP256K1",
+        body=body,
+        external_id="theirs",
+        network=wallet.network,
+    )
+    key = bytes.fromhex(wallet.public_key)
+    signed = hedera.assemble(body, scheme="SECP256K1", public_key=key, signature=answer.signature or b"")
+    send(signed.raw, node=node)
 
 
 def test_a_stopped_wallet_still_settles_what_is_on_chain(probe: Probe) -> None:

@@ -1,0 +1,271 @@
+"""Every named constraint and trigger of the database, each broken once; a new one without a test fails here."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, models, transaction
+
+from contracts.models import AuditEvent, ContractTransaction, Holding, SignedBody
+from payouts.models import Distribution, Payment, PlanPage
+from reserves.models import Draw, Reservation
+from tests.factories import (
+    AssetFactory,
+    BatchFactory,
+    ContractFactory,
+    DistributionFactory,
+    HoldFactory,
+    PaymentFactory,
+    SignedBodyFactory,
+    TokenFactory,
+    TransactionFactory,
+    WalletFactory,
+)
+from tests.factories.contracts import NOW
+
+OWN_APPS = ("contracts", "reserves", "chainsync", "payouts")
+HOLDER = "0x" + "11" * 20
+
+
+def again(factory: Any, **columns: Any) -> Callable[[], None]:
+    """The same columns twice."""
+
+    def act() -> None:
+        factory.create(**columns)
+        factory.create(**columns)
+
+    return act
+
+
+def twice_with(factory: Any, make: Callable[[], dict[str, Any]]) -> Callable[[], None]:
+    def act() -> None:
+        columns = make()
+        factory.create(**columns)
+        factory.create(**columns)
+
+    return act
+
+
+def one(factory: Any, **columns: Any) -> Callable[[], None]:
+    return lambda: factory.create(**columns)
+
+
+def holding(**columns: Any) -> None:
+    Holding.objects.create(
+        **{"asset": AssetFactory.create(), "holder": HOLDER, "balance_units": 1, "as_of": NOW} | columns
+    )
+
+
+def reservation(**columns: Any) -> Reservation:
+    defaults = {"contract": ContractFactory.create(), "distribution_uid": "u", "units": 1}
+    return Reservation.objects.create(**defaults | columns)
+
+
+def second_holding() -> None:
+    asset = AssetFactory.create()
+    holding(asset=asset)
+    holding(asset=asset)
+
+
+def second_page() -> None:
+    distribution = DistributionFactory.create()
+    for _ in range(2):
+        PlanPage.objects.create(distribution=distribution, number=0, size=1)
+
+
+def two_holders_in_one_place() -> None:
+    distribution = DistributionFactory.create()
+    for holder in (HOLDER, "0x" + "22" * 20):
+        PaymentFactory.create(distribution=distribution, ordinal=0, holder=holder)
+
+
+def open_subject_twice(status: str) -> Callable[[], None]:
+    def act() -> None:
+        TransactionFactory.create(subject="s", attempt=1, **{status: True} if status else {})
+        TransactionFactory.create(subject="s", attempt=2)
+
+    return act
+
+
+CONSTRAINTS: dict[str, Callable[[], Any]] = {
+    "wallet_once_per_account": again(WalletFactory, account="0.0.1"),
+    "wallet_once_per_custody_wallet": again(WalletFactory, custody_wallet_id="wa-1"),
+    "token_once_per_network": again(TokenFactory, address="0.0.1"),
+    "token_decimals_fit_units": one(TokenFactory, decimals=78),
+    "contract_once_per_network": again(ContractFactory, address="0.0.1"),
+    "contract_required_funds_not_negative": one(ContractFactory, required_funds_units=-1),
+    "asset_once_per_network": again(AssetFactory, address="0.0.1"),
+    "holding_once_per_holder": second_holding,
+    "holding_not_negative": lambda: holding(balance_units=-1),
+    "hold_once_per_cause": again(HoldFactory),
+    "hold_names_its_object": one(HoldFactory, scope="ASSET", object_uid=""),
+    "transaction_once_per_attempt": again(TransactionFactory, subject="s", attempt=1, failed=True),
+    "transaction_one_open_or_successful": open_subject_twice("succeeded"),
+    "transaction_identified_before_signed": one(TransactionFactory, status="SIGNED"),
+    "transaction_submitted_was_broadcast": one(TransactionFactory, submitted=True, broadcast_started_at=None),
+    "body_once_per_node": twice_with(
+        SignedBodyFactory, lambda: {"transaction": TransactionFactory.create(signed=True), "node": "0.0.3"}
+    ),
+    "distribution_once_per_snapshot": twice_with(
+        DistributionFactory, lambda: {"asset": AssetFactory.create(), "snapshot_id": 7}
+    ),
+    "distribution_once_per_corporate_action": twice_with(
+        DistributionFactory, lambda: {"asset": AssetFactory.create(), "corporate_action_id": "7"}
+    ),
+    "distribution_amount_fits_its_type": one(DistributionFactory, amount_type="PERCENTAGE"),
+    "distribution_dust_not_negative": one(DistributionFactory, dust_units=-1),
+    "distribution_held_remembers_status": one(DistributionFactory, status="HELD"),
+    "plan_page_once": second_page,
+    "batch_once_per_number": twice_with(
+        BatchFactory, lambda: {"distribution": DistributionFactory.create(), "number": 1}
+    ),
+    "batch_size_within_ceiling": one(BatchFactory, total=101),
+    "batch_counts_fit_its_total": one(BatchFactory, total=3, successful=2, failed=2),
+    "payment_once_per_holder": twice_with(
+        PaymentFactory, lambda: {"distribution": DistributionFactory.create(), "holder": HOLDER}
+    ),
+    "payment_once_per_place": two_holders_in_one_place,
+    "payment_units_not_negative": one(PaymentFactory, expected_units=-1),
+    "payment_paid_units_mean_paid": one(PaymentFactory, paid_units=1),
+    "payment_paid_has_consensus_time": one(PaymentFactory, paid=True, paid_at=""),
+    "payment_skipped_owes_nothing": one(PaymentFactory, status="SKIPPED"),
+    "reservation_not_negative": lambda: reservation(units=-1),
+    "reservation_drawn_not_negative": lambda: reservation(drawn_units=-1),
+    "draw_not_negative": lambda: Draw.objects.create(
+        reservation=reservation(), subject="s", units=-1, consensus_ns=1
+    ),
+}
+
+
+def own_models() -> list[type[models.Model]]:
+    return [model for label in OWN_APPS for model in apps.get_app_config(label).get_models()]
+
+
+def test_every_constraint_has_a_test_that_breaks_it() -> None:
+    names = {constraint.name for model in own_models() for constraint in model._meta.constraints}
+
+    assert names == set(CONSTRAINTS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(CONSTRAINTS))
+def test_the_database_refuses(name: str) -> None:
+    with pytest.raises(IntegrityError, match=f'"{name}"'), transaction.atomic():
+        CONSTRAINTS[name]()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["", "signed", "submitted", "succeeded"])
+def test_no_status_that_is_open_or_successful_leaves_room_for_another_attempt(status: str) -> None:
+    with pytest.raises(IntegrityError, match="transaction_one_open_or_successful"), transaction.atomic():
+        open_subject_twice(status)()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("amount", [{"amount_units": 0}, {"amount_units": -1}, {"amount_units": None}])
+def test_a_fixed_amount_is_above_nothing(amount: dict[str, int | None]) -> None:
+    with pytest.raises(IntegrityError, match="distribution_amount_fits_its_type"), transaction.atomic():
+        DistributionFactory.create(**amount)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("hundredths", [0, 10_001, None])
+def test_a_percentage_is_above_nothing_and_at_most_the_whole(hundredths: int | None) -> None:
+    with pytest.raises(IntegrityError, match="distribution_amount_fits_its_type"), transaction.atomic():
+        DistributionFactory.create(percentage=True, percentage_bp=hundredths)
+
+
+def rewrite(factory: Any, before: dict[str, Any], after: dict[str, Any]) -> Callable[[], None]:
+    def act() -> None:
+        row = factory.create(**before)
+        type(row)._default_manager.filter(pk=row.pk).update(**after)
+
+    return act
+
+
+def remove(factory: Any, **columns: Any) -> Callable[[], None]:
+    """Past Django's own protection, as a person with a database shell would."""
+
+    def act() -> None:
+        row = factory.create(**columns)
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {row._meta.db_table} WHERE id = %s", [row.pk])
+
+    return act
+
+
+def audited(**columns: Any) -> AuditEvent:
+    return AuditEvent.write(WalletFactory.create(), what="status", target="X", by="tests")
+
+
+class Audited:
+    create = staticmethod(audited)
+
+
+def rewrite_sealed() -> None:
+    event = audited()
+    AuditEvent.objects.filter(pk=event.pk).update(sequence=1, seal="aa")
+    AuditEvent.objects.filter(pk=event.pk).update(seal="bb")
+
+
+TRIGGERS: dict[str, list[Callable[[], Any]]] = {
+    "transaction_kept": [remove(TransactionFactory)],
+    "transaction_ended_for_ever": [
+        rewrite(TransactionFactory, {"failed": True}, {"status": "SUCCEEDED"}),
+        rewrite(TransactionFactory, {"succeeded": True}, {"status": "SUBMITTED"}),
+        rewrite(TransactionFactory, {"signed": True, "status": "EXPIRED"}, {"status": "SUBMITTED"}),
+    ],
+    "transaction_identity_fixed": [
+        rewrite(TransactionFactory, {"signed": True}, {"transaction_id": "0.0.1-1-1"}),
+        rewrite(TransactionFactory, {"signed": True}, {"valid_start_ns": 1}),
+        rewrite(TransactionFactory, {"signed": True}, {"valid_seconds": 1}),
+    ],
+    "body_kept": [remove(SignedBodyFactory)],
+    "body_bytes_fixed": [
+        rewrite(SignedBodyFactory, {}, {"body": b"other"}),
+        rewrite(SignedBodyFactory, {}, {"signed_bytes": b"other"}),
+        rewrite(SignedBodyFactory, {}, {"signed_bytes": None}),
+        rewrite(SignedBodyFactory, {}, {"hash": "00"}),
+    ],
+    "audit_kept": [remove(Audited)],
+    "audit_fixed": [rewrite(Audited, {}, {"reason": "other"}), rewrite_sealed],
+    "payment_paid_for_ever": [
+        rewrite(PaymentFactory, {"paid": True}, {"status": "FAILED", "paid_units": 0}),
+        rewrite(PaymentFactory, {"paid": True}, {"status": "REISSUED"}),
+    ],
+    "payment_kept": [remove(PaymentFactory)],
+    "distribution_snapshot_fixed": [rewrite(DistributionFactory, {"planned": True}, {"snapshot_id": 999})],
+    "distribution_pool_fixed": [
+        rewrite(DistributionFactory, {"planned": True}, {"pool_units": 1}),
+        rewrite(DistributionFactory, {"planned": True}, {"pool_units": None}),
+    ],
+}
+
+
+@pytest.mark.django_db
+def test_every_trigger_has_a_test_that_meets_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
+        names = {name for (name,) in cursor.fetchall()}
+
+    assert names == set(TRIGGERS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "act"), [(name, act) for name, acts in TRIGGERS.items() for act in acts])
+def test_evidence_stays(name: str, act: Callable[[], Any]) -> None:
+    with pytest.raises(IntegrityError, match="are evidence and are never"), transaction.atomic():
+        act()
+
+
+@pytest.mark.django_db
+def test_what_is_not_evidence_may_still_change() -> None:
+    row = TransactionFactory.create(signed=True)
+    ContractTransaction.objects.filter(pk=row.pk).update(waiting_reason="a reason")
+    body = SignedBodyFactory.create(signed_bytes=None, hash="")
+    SignedBody.objects.filter(pk=body.pk).update(signed_bytes=b"signed", hash="00")
+    line = PaymentFactory.create(failed=True)
+    Payment.objects.filter(pk=line.pk).update(status="PENDING")
+    run = DistributionFactory.create()
+    Distribution.objects.filter(pk=run.pk).update(snapshot_id=1, pool_units=1)

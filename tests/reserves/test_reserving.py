@@ -158,15 +158,9 @@ class TestRules:
 
     def test_reserving_again_gives_the_same_reservation(self) -> None:
         contract = ContractFactory.create()
-        first, again = (
-            reserve(
-                contract=contract,
-                distribution_uid="a",
-                pool_of=lambda _: units,
-                balance=BalanceAt(100, 1, 10),
-            )
-            for units in (60, 70)
-        )
+        balance = BalanceAt(100, 1, 10)
+        first = reserve(contract=contract, distribution_uid="a", pool_of=lambda _: 60, balance=balance)
+        again = reserve(contract=contract, distribution_uid="a", pool_of=lambda _: 70, balance=balance)
 
         assert (again.pk, again.units) == (first.pk, 60)
 

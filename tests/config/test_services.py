@@ -128,6 +128,7 @@ def test_a_service_ends_with_the_process_that_started_it(home: Path, kind: str) 
     starter.wait()
     service = {"Postgres": Postgres, "Redis": Redis}[kind](home, durable=False)
     assert wait_until(lambda: service.pid() is None, 10), f"{pid} stayed"
+    service.stop()
 
 
 def test_a_port_is_kept_until_a_stranger_takes_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Keeps secrets out of what is logged: by the name of a key, and by the known values of this process."""
 
+import html
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -33,7 +34,7 @@ def _inner_parts(secret: str) -> Iterable[str]:
 
 
 def _spellings(text: str) -> Iterable[str]:
-    return text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe="")
+    return text, json.dumps(text)[1:-1], repr(text)[1:-1], quote(text, safe=""), html.escape(text)
 
 
 class Redactor:

@@ -227,6 +227,7 @@ UNFOLD = {
     "SITE_HEADER": "Paydate",
     "SITE_SYMBOL": "payments",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.admin_site.icon"}],
+    "SITE_URL": None,
     "SHOW_BACK_BUTTON": True,
     "ENVIRONMENT": "config.admin_site.environment_badge",
     "ENVIRONMENT_TITLE_PREFIX": "config.admin_site.title_prefix",
@@ -243,5 +244,6 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 
+DEFAULT_EXCEPTION_REPORTER = "config.error_pages.RedactedReporter"
 LOGGING = logging_settings(log_format=LOG_FORMAT, level=LOG_LEVEL, secrets=known_values(dict(ENVIRONMENT)))
 configure_structlog()

@@ -6,14 +6,19 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django_otp import devices_for_user
 from django_otp.forms import OTPAuthenticationFormMixin
+from django_otp.models import Device
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 
 class OneTimeCodeForm(OTPAuthenticationFormMixin, AuthenticationForm):
-    """Any device of the user will do: the code itself tells which one made it."""
+    """Who has one device need not choose it; who has several is asked which, once the password was right.
+
+    Trying the code on each of them would count as a failure of all the others.
+    """
 
     otp_device = forms.CharField(required=False, widget=forms.HiddenInput)
     otp_challenge = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -27,6 +32,18 @@ class OneTimeCodeForm(OTPAuthenticationFormMixin, AuthenticationForm):
         cleaned: dict[str, object] = super().clean()
         self.clean_otp(self.get_user())
         return cleaned
+
+    def _chosen_device(self, user: Any) -> Device | None:
+        chosen: Device | None = super()._chosen_device(user)
+        devices = list(devices_for_user(user, for_verify=True))
+        return devices[0] if chosen is None and len(devices) == 1 else chosen
+
+    def _update_form(self, user: Any) -> None:
+        """Without django-otp's own filling in of the password, which would be in the page."""
+        choices = self.device_choices(user)
+        if len(choices) > 2:
+            self.fields["otp_device"].label = "Whose code is it?"
+            self.fields["otp_device"].widget = UnfoldAdminSelectWidget(choices=choices)
 
 
 class PaydateAdminSite(UnfoldAdminSite):

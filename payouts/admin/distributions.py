@@ -18,7 +18,7 @@ from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
 from payouts.admin import words
-from payouts.admin.forms import DistributionForm
+from payouts.admin.forms import DistributionForm, StartForm
 from payouts.admin.sections import SECTIONS
 from payouts.models import Distribution
 from payouts.services.creating import BadInput, create_distribution
@@ -78,6 +78,7 @@ class DistributionAdmin(HoldButtons, EvidenceAdmin):
         refusals=(AlreadyStarted, NotStartable),
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
+        form=StartForm,
     )
     def execute(self, request: HttpRequest, row: Distribution, reason: str) -> str:
         execute_distribution(row, by=who(request), reason=reason)

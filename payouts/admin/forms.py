@@ -1,9 +1,15 @@
 """The form of a new distribution. The chain is asked by the service that creates it, not here."""
 
+from typing import Any
+
 from django import forms
+from django.conf import settings
+from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from contracts.admin.buttons import ReasonForm
 from contracts.models import Asset
+from payouts.admin.words import asked_for
 from payouts.models import Distribution
 from payouts.services.creating import NewDistribution
 
@@ -11,6 +17,23 @@ AMOUNT_TYPES = [
     (Distribution.AmountType.FIXED, "A fixed amount, shared by all holders"),
     (Distribution.AmountType.PERCENTAGE, "A percentage of the contract's free balance"),
 ]
+
+
+class StartForm(ReasonForm):
+    """Says once more what is about to be paid, and where."""
+
+    form_before_template = "admin/payouts/distribution/start.html"
+
+    def get_before_template_context(
+        self, request: HttpRequest, object_id: int | str | None = None
+    ) -> dict[str, Any]:
+        rows = Distribution.objects.select_related("asset__payout_contract__payment_token")
+        row = rows.filter(pk=object_id or 0).first()
+        return {
+            "distribution": row,
+            "asked": asked_for(row) if row else "",
+            "network": settings.HEDERA_NETWORK,
+        }
 
 
 class AssetField(forms.ModelChoiceField):  # type: ignore[type-arg]  # at run time it is not generic

@@ -129,6 +129,15 @@ def test_the_second_to_start_is_told_who_was_first() -> None:
     assert AuditEvent.objects.filter(target="PLANNING").count() == 1
 
 
+def test_the_dialog_says_what_is_about_to_be_paid_and_where() -> None:
+    row = DistributionFactory(concept="Dividend of spring")
+    text = seen(logged_in(operator("payouts.execute_distribution")), start_of(row))
+    assert (
+        f"Dividend of spring 1,250.50 USDC 1250500000 base units to the holders of {row.asset.name}" in text
+    )
+    assert "on Hedera local" in text
+
+
 def test_a_get_never_starts_and_a_viewer_cannot() -> None:
     row = DistributionFactory()
     may, may_not = logged_in(operator("payouts.execute_distribution")), logged_in(viewer())

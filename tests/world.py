@@ -173,6 +173,15 @@ class Pump:
             current_app.tasks[name]()
         self.drain()
 
+    def tick(self) -> None:
+        """Sweeps, and lets a second pass when there is nothing to do."""
+        for name in BEAT_TASKS:
+            current_app.tasks[name]()
+        if not self.rings:
+            time.sleep(0.01)
+            self.world.advance(1)
+        self.drain()
+
     def run(self, until: Callable[[], bool], *, seconds: float = 30) -> None:
         """Drains and sweeps until the condition holds; fails when it does not in time."""
         deadline = time.monotonic() + seconds
@@ -182,11 +191,7 @@ class Pump:
                 return
             if time.monotonic() > deadline:
                 raise AssertionError(f"not reached in {seconds} s: {_state()}")
-            for name in BEAT_TASKS:
-                current_app.tasks[name]()
-            if not self.rings:
-                time.sleep(0.01)
-                self.world.advance(1)
+            self.tick()
 
     def until_status(self, distribution: Distribution, *statuses: str, seconds: float = 30) -> Distribution:
         def reached() -> bool:

@@ -13,6 +13,7 @@ from config.health import OLDEST_HEARTBEAT, PROCESSES
 from config.models import Heartbeat
 from contracts import clock
 from contracts.admin import cells
+from contracts.admin.control import ends
 from contracts.admin.holding import held_object
 from contracts.admin.transactions import trouble
 from contracts.models import ContractTransaction, Hold, Wallet
@@ -96,10 +97,16 @@ def _attention() -> Table:
 def _holds() -> Table:
     rows = Hold.objects.open().order_by("-placed_at")[:NEWEST]
     shown = [
-        (cells.link(row, _hold_name(row)), row.cause, cells.words(row.reason), cells.moment(row.placed_at))
+        (
+            cells.link(row, _hold_name(row)),
+            row.cause,
+            cells.words(row.reason),
+            cells.moment(row.placed_at),
+            ends(row),
+        )
         for row in rows
     ]
-    return Table(("Hold on", "Cause", "Reason", "Since"), shown, "No hold is open.")
+    return Table(("Hold on", "Cause", "Reason", "Since", "Ends"), shown, "No hold is open.")
 
 
 def _hold_name(hold: Hold) -> str:

@@ -30,6 +30,12 @@ def _object(hold: Hold) -> object:
     return cells.link(row) if row else cells.code(hold.object_uid)
 
 
+def ends(hold: Hold) -> str:
+    if hold.needs_operator or hold.cause == Hold.Cause.OPERATOR:
+        return "when a person lifts it"
+    return "by itself, when its cause is gone"
+
+
 def _lifted(hold: Hold) -> object:
     return cells.moment(hold.lifted_at) if hold.lifted_at else "still open"
 
@@ -57,16 +63,17 @@ class HoldAdmin(EvidenceAdmin):
     actions_list = ("place_global_hold",)
     actions_detail = ("lift_this_hold",)
     fieldsets = (
-        (None, {"fields": ("state", "scope", "on", "cause", "reason")}),
+        (None, {"fields": ("state", "scope", "on", "cause", "reason", "ends")}),
         (
             "Who and when",
             {"fields": ("placed_by", "placed_at", "lifted", "lifted_by_whom", "lifted_because")},
         ),
     )
-    readonly_fields = ("state", "on", "lifted", "lifted_by_whom", "lifted_because")
+    readonly_fields = ("state", "on", "ends", "lifted", "lifted_by_whom", "lifted_because")
 
     state = column("State", hold_state)
     on = column("On", _object)
+    ends = column("Ends", ends)
     lifted = column("Lifted at", _lifted)
     lifted_by_whom = column("Lifted by", lambda hold: hold.lifted_by or "nobody yet")
     lifted_because = column("Lifted because", lambda hold: hold.lift_reason or "still open")
@@ -81,7 +88,7 @@ class HoldAdmin(EvidenceAdmin):
         variant=ActionVariant.DANGER,
     )
     def place_global_hold(self, request: HttpRequest, row: None, reason: str) -> str:
-        place_hold(**GLOBAL, reason=reason, by=who(request))
+        place_hold(scope=Hold.Scope.GLOBAL, cause=Hold.Cause.OPERATOR, reason=reason, by=who(request))
         return "Everything is held: nothing new is planned, signed or sent until this hold is lifted."
 
     @button(

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.admin import site
 from django.db import models
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.enums import ActionVariant
 
@@ -12,10 +13,10 @@ from contracts.models import Hold
 from contracts.services.holds import HoldRefused, lift_hold, place_hold
 
 
-def own_hold(row: Any) -> Hold | None:
-    """The operator's open hold on exactly this object."""
-    key = {"scope": scope_of(row), "object_uid": row.uid, "cause": Hold.Cause.OPERATOR}
-    return Hold.objects.open().filter(**key).first()
+def holds_for_people(row: Any) -> QuerySet[Hold]:
+    """The open holds on exactly this object that only a person lifts."""
+    of_people = Q(cause=Hold.Cause.OPERATOR) | Q(needs_operator=True)
+    return Hold.objects.open().filter(of_people, scope=scope_of(row), object_uid=row.uid)
 
 
 def scope_of(model: type[models.Model] | models.Model) -> str:
@@ -41,7 +42,7 @@ def lift(hold: Hold, *, reason: str, by: str) -> str:
 def _can_be_held(row: Any) -> bool:
     status = getattr(row, "status", None)
     is_over = status is not None and not row.TRANSITIONS.targets_of(status)
-    return not is_over and own_hold(row) is None
+    return not is_over and not holds_for_people(row).filter(cause=Hold.Cause.OPERATOR).exists()
 
 
 class HoldButtons:
@@ -64,14 +65,14 @@ class HoldButtons:
     @button(
         "Lift the hold",
         permission="contracts.lift_hold",
-        available=lambda row: own_hold(row) is not None,
+        available=lambda row: holds_for_people(row).exists(),
         explained="What was stopped goes on by itself, unless another hold covers it.",
         refusals=(HoldRefused,),
         icon="play_circle",
         variant=ActionVariant.SUCCESS,
     )
     def lift_hold(self, request: HttpRequest, row: Any, reason: str) -> str:
-        hold = own_hold(row)
-        if hold is None:
-            raise HoldRefused("there is no operator's hold on it any more")
-        return lift(hold, reason=reason, by=who(request))
+        holds = list(holds_for_people(row))
+        if not holds:
+            raise HoldRefused("there is no hold on it any more that a person has to lift")
+        return " ".join(lift(hold, reason=reason, by=who(request)) for hold in holds)

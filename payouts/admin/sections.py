@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from contracts.admin import cells
-from contracts.admin.control import hold_state, moved
+from contracts.admin.control import ends, hold_state, moved
 from contracts.admin.transactions import gas_words, trouble
 from contracts.gateways.errors import GatewayError
 from contracts.models import AuditEvent, ContractTransaction, Hold
@@ -167,7 +167,9 @@ def _covering(distribution: Distribution) -> Q:
 
 def _hold(row: Hold) -> tuple[object, ...]:
     lifted = (
-        cells.moment(row.lifted_at) + cells.words(f" by {row.lifted_by}") if row.lifted_at else "still open"
+        cells.moment(row.lifted_at) + cells.words(f" by {row.lifted_by}")
+        if row.lifted_at
+        else f"open; it ends {ends(row)}"
     )
     placed = cells.moment(row.placed_at) + cells.words(f" by {row.placed_by}")
     name = cells.link(row, "everything" if row.scope == Hold.Scope.GLOBAL else f"the {row.scope.lower()}")

@@ -150,6 +150,16 @@ def test_the_dialog_of_the_page_is_answered_with_a_redirection_that_htmx_follows
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (200, address(row))
 
 
+def test_a_hold_of_code_that_needs_a_person_is_lifted_from_the_page_it_is_on() -> None:
+    row, client = DistributionFactory(held=True), powerful()
+    for cause, needs_operator in (("CUSTODY", True), ("RESERVE", False)):
+        HoldFactory(scope="DISTRIBUTION", object_uid=row.uid, cause=cause, needs_operator=needs_operator)
+    press(client, address(row, "lift_hold"))
+    assert [hold.cause for hold in Hold.objects.open()] == ["RESERVE"]
+    press(client, address(row, "lift_hold"))
+    assert any("no hold on it any more" in said for said in messages_of(client, address(row)))
+
+
 def test_everything_is_held_and_released_from_the_list_of_holds() -> None:
     client = powerful()
     press(client, reverse("admin:contracts_hold_place_global_hold"))

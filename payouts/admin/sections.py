@@ -137,7 +137,7 @@ def transactions(distribution: Distribution, request: HttpRequest) -> Table:
 
     def show(row: ContractTransaction) -> tuple[object, ...]:
         return (
-            cells.titled(cells.link(row, names[row.subject]), f"attempt {row.attempt}"),
+            cells.titled(cells.link(row, names.get(row.subject, row.subject)), f"attempt {row.attempt}"),
             cells.badge(row.status),
             cells.code(row.transaction_id),
             trouble(row),

@@ -6,6 +6,8 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 log = structlog.get_logger(__name__)
+# By then the sweeper has rung again; older rings would only keep a returning worker busy.
+EXPIRES_SECONDS = 60
 
 
 def ring(name: str, row_id: int, *, after: float = 0) -> None:
@@ -19,6 +21,8 @@ def ring(name: str, row_id: int, *, after: float = 0) -> None:
 
 def _send(name: str, row_id: int, after: float) -> None:
     try:
-        current_app.send_task(name, args=[row_id], countdown=after or None, ignore_result=True)
+        current_app.send_task(
+            name, args=[row_id], countdown=after or None, expires=EXPIRES_SECONDS, ignore_result=True
+        )
     except (OperationalError, OSError, RuntimeError) as error:
         log.warning("ring_lost", task=name, row=row_id, error=str(error))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import Error, connection, models
+from django.db import connection, models
 from django.db.models import Q
 
 from contracts import clock
@@ -48,7 +48,7 @@ class _Renewer:
             try:
                 for model, pk, owner in held:
                     _owned(model, pk, owner).update(lease_until=_until())
-            except Error as error:
+            except Exception as error:
                 log.warning("lease_renewal_failed", error=str(error))
                 held = []
             if not held:

@@ -63,10 +63,8 @@ def _take(point: str, armed: Path) -> bool:
 
 @cache
 def _distribution_of(subject: str) -> str:
-    """A batch's subject names the batch; the distribution is looked up, once per subject and process."""
-    from payouts.models import Batch  # an app of the product, which this one is allowed to know
+    """A call's subject names a batch or a snapshot; what it belongs to is looked up, once per process."""
+    from contracts.models import ContractTransaction  # an app of the product, which this one may know
 
-    noun, _, uid = subject.rpartition(":")
-    if noun != "batch":
-        return uid
-    return Batch.objects.values_list("distribution__uid", flat=True).get(uid=uid)
+    calls = ContractTransaction.objects.filter(subject=subject)
+    return calls.values_list("group_uid", flat=True).first() or subject.rpartition(":")[2]

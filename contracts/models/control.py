@@ -44,6 +44,9 @@ class Hold(models.Model):
     object_uid = models.CharField(max_length=22, blank=True)
     cause = models.CharField(max_length=10, choices=Cause.choices)
     reason = models.TextField()
+    needs_operator = models.BooleanField(
+        default=False, help_text="Code does not lift it, whatever its cause."
+    )
     placed_by = models.CharField(max_length=150)
     placed_at = models.DateTimeField(default=clock.now)
     lifted_by = models.CharField(max_length=150, blank=True)

@@ -69,6 +69,9 @@ class ContractTransaction(Leased):
     arguments = models.JSONField(default=list)
     purpose = models.CharField(max_length=24)
     subject = models.CharField(max_length=64)
+    group_uid = models.CharField(
+        max_length=22, db_index=True, help_text="What it belongs to: a distribution."
+    )
     attempt = models.PositiveSmallIntegerField()
     has_guard = models.BooleanField(help_text="The chain itself refuses to do this call's work twice.")
     gas_limit = models.PositiveIntegerField()

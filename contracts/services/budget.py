@@ -22,7 +22,7 @@ def take(custodian: str, *, requests: int) -> datetime | None:
         rate = settings.CUSTODY_REQUESTS_PER_MINUTE / SECONDS_PER_MINUTE
         if not rate:
             return None
-        _refill(row, now, rate)
+        _refill(row, now, rate, at_least=requests)
         granted = row.tokens >= requests
         row.tokens -= requests if granted else 0
         row.save(update_fields=["tokens", "refilled_at"])
@@ -39,10 +39,10 @@ def pause(custodian: str, retry_after: float | None) -> datetime:
     return row.paused_until
 
 
-def _refill(row: CustodyBudget, now: datetime, rate: float) -> None:
-    """At most five seconds' worth is saved up, so that a pause does not end in a burst custody refuses."""
+def _refill(row: CustodyBudget, now: datetime, rate: float, *, at_least: int) -> None:
+    """At most five seconds' worth is saved up, or one signature's where that is more: a pause ends in no burst."""
     elapsed = max(0.0, (now - row.refilled_at).total_seconds())
-    row.tokens = min(rate * 5, row.tokens + elapsed * rate)
+    row.tokens = min(max(rate * 5, at_least), row.tokens + elapsed * rate)
     row.refilled_at = now
 
 

@@ -1,7 +1,7 @@
 """Placing and lifting holds. Code lifts only its own causes, never an operator's."""
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from contracts import clock, gates
 from contracts.models import AuditEvent, Hold
@@ -14,31 +14,41 @@ class HoldRefused(Exception):
     """The hold cannot be placed or lifted; the text says why."""
 
 
-def place_hold(*, scope: str, object_uid: str = "", cause: str, reason: str, by: str = PAYDATE) -> Hold:
-    """Opens a hold, or returns the open one of the same cause with its reason brought up to date."""
+def place_hold(
+    *,
+    scope: str,
+    object_uid: str = "",
+    cause: str,
+    reason: str,
+    by: str = PAYDATE,
+    needs_operator: bool = False,
+) -> Hold:
+    """Opens a hold, or returns the open one of the same cause with its reason brought up to date.
+
+    One that needs an operator keeps its reason when code places a lesser one of the same cause.
+    """
     if not reason.strip():
         raise HoldRefused("say why: a hold needs a reason")
     with transaction.atomic():
-        hold, is_new = _get_or_open(scope, object_uid, cause, reason, by)
+        needs_operator = needs_operator or cause == Hold.Cause.OPERATOR
+        key = {"scope": scope, "object_uid": object_uid, "cause": cause}
+        hold, is_new = (
+            Hold.objects.open()
+            .select_for_update()
+            .get_or_create(
+                **key,
+                lifted_at=None,
+                defaults={"reason": reason, "placed_by": by, "needs_operator": needs_operator},
+            )
+        )
         if is_new:
             AuditEvent.write(hold, what="hold", target="OPEN", reason=reason, by=by)
             log.warning("hold_placed", scope=scope, object=object_uid, cause=cause, reason=reason, by=by)
-        elif hold.reason != reason:
-            hold.reason = reason
-            hold.save(update_fields=["reason"])
+        elif needs_operator or not hold.needs_operator:
+            hold.reason, hold.needs_operator = reason, needs_operator
+            hold.save(update_fields=["reason", "needs_operator"])
         gates.tell_hold(hold)
     return hold
-
-
-def _get_or_open(scope: str, object_uid: str, cause: str, reason: str, by: str) -> tuple[Hold, bool]:
-    key = {"scope": scope, "object_uid": object_uid, "cause": cause}
-    if hold := Hold.objects.open().filter(**key).first():
-        return hold, False
-    try:
-        with transaction.atomic():
-            return Hold.objects.create(**key, reason=reason, placed_by=by), True
-    except IntegrityError:
-        return Hold.objects.open().get(**key), False
 
 
 def lift_hold(hold: Hold, *, reason: str, by: str) -> bool:
@@ -64,8 +74,7 @@ def lift_hold(hold: Hold, *, reason: str, by: str) -> bool:
 
 
 def lift_own(*, scope: str, object_uid: str, cause: str, reason: str) -> bool:
-    """Lifts the hold that code itself placed for ``cause``, if there is one."""
-    hold = (
-        Hold.objects.open().filter(scope=scope, object_uid=object_uid, cause=cause, placed_by=PAYDATE).first()
-    )
+    """Lifts the hold that code itself placed for ``cause``, if there is one and it needs no operator."""
+    own = Hold.objects.open().filter(placed_by=PAYDATE, needs_operator=False)
+    hold = own.filter(scope=scope, object_uid=object_uid, cause=cause).first()
     return lift_hold(hold, reason=reason, by=PAYDATE) if hold else False

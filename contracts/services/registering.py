@@ -11,7 +11,7 @@ from contracts import abi
 from contracts.custody.base import custodian
 from contracts.gateways.errors import GatewayError, Reverted
 from contracts.gateways.mirror import mirror
-from contracts.models import Asset, AuditEvent, Contract, Token, Wallet
+from contracts.models import Asset, AuditEvent, Contract, ContractTransaction, Token, Wallet
 from contracts.services.wallets import WalletMismatch, check_settings
 
 LCCF_VERSION = "1.1"
@@ -94,6 +94,7 @@ def add_asset(wanted: NewAsset) -> Asset:
             f"the mirror node could not be asked: {error}; check HEDERA_MIRROR_URL"
         ) from error
     with transaction.atomic():
+        _refuse_change_in_use(wanted, contract)
         token, _ = Token.objects.update_or_create(
             network=hedera_network(), address=contract.token["address"], defaults=contract.token
         )
@@ -116,6 +117,19 @@ def add_asset(wanted: NewAsset) -> Asset:
             registered, what="register", target=registered.address, reason=wanted.label, by=wanted.by
         )
     return registered
+
+
+def _refuse_change_in_use(wanted: NewAsset, contract: "ReadContract") -> None:
+    """A contract with calls under way keeps its wallet and its payment token."""
+    known = (
+        Contract.objects.select_for_update()
+        .filter(network=hedera_network(), address=contract.address)
+        .first()
+    )
+    if known is None or not ContractTransaction.objects.open().filter(contract=known).exists():
+        return
+    if known.wallet_id != wanted.wallet.pk or known.payment_token.address != contract.token["address"]:
+        raise NotRegistered(f"{contract.address} has calls under way; wait for their end before changing it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,18 @@ a later transaction of the same payer in the same answer, or, for calls that the
 looks apart after the chain has passed the validity. All comparisons use chain time.
 """
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import F
 
 from contracts import abi, clock
 from contracts.faults import fault_point
-from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import ContractResult, TransactionRecord, mirror
-from contracts.leases import lease
 from contracts.models import ContractTransaction
 from contracts.services.sending import NOT_YET, send_again
-from contracts.services.steps import advance, fail, postpone
+from contracts.services.steps import advance, fail, postpone, visit
 from contracts.services.wallets import stop_wallet
 
 log = structlog.get_logger(__name__)
@@ -34,22 +30,20 @@ EXPIRED = fault_point("transaction.expired", scenario="lost")
 LOOKS_FOR_ABSENCE = 3
 NEXT_LOOK = timedelta(seconds=1)
 SLOW_LOOK = timedelta(seconds=5)
-QUICK_LOOKS = 20
+QUICK_LOOKS_FOR = timedelta(seconds=30)
+FAILURES_WITH_WORDS = ("CONTRACT_REVERT_EXECUTED", "INSUFFICIENT_GAS", "CONTRACT_EXECUTION_EXCEPTION")
+WORDS_WAIT = timedelta(seconds=60)
 
 
 def resolve_transaction(row_id: int) -> None:
     """One look at the chain. Ends the row, sends its bytes again, counts an absent look, or comes back later."""
-    with lease(ContractTransaction, row_id) as row:
-        if row is None or not row.is_open or row.transaction_id is None:
-            return
-        try:
-            _look(row)
-        except GatewayError as error:
-            postpone(row, f"the mirror node does not tell: {error}")
+    visit(row_id, _look, asked="the mirror node")
 
 
 def _look(row: ContractTransaction) -> None:
-    record = _ours(row, mirror().transaction(row.transaction_id or ""))
+    if row.transaction_id is None:
+        return
+    record = _record(row)
     if record is not None:
         _found(row, record)
     elif row.wallet.stopped_reason:
@@ -58,10 +52,10 @@ def _look(row: ContractTransaction) -> None:
         _not_found(row)
 
 
-def _ours(row: ContractTransaction, records: Iterable[TransactionRecord]) -> TransactionRecord | None:
+def _record(row: ContractTransaction) -> TransactionRecord | None:
     """The record of our bytes; the same id with another hash means that somebody else has our key."""
     hashes = set(row.bodies.exclude(hash="").values_list("hash", flat=True))
-    for record in records:
+    for record in mirror().transaction(row.transaction_id or ""):
         if record.nonce or record.result == "DUPLICATE_TRANSACTION":
             continue
         if record.hash.hex() in hashes:
@@ -71,23 +65,51 @@ def _ours(row: ContractTransaction, records: Iterable[TransactionRecord]) -> Tra
 
 
 def _found(row: ContractTransaction, record: TransactionRecord) -> None:
-    result = mirror().contract_result(row.transaction_id or "") if record.name == "CONTRACTCALL" else None
-    if record.name == "CONTRACTCALL" and (result is None or not result.is_final):
+    result = _contract_result(row) if record.name == "CONTRACTCALL" else None
+    if result is None and _needs_result(row, record):
         _later(row, "the mirror node has it only in part")
         return
     FOUND.reach(row.subject)
-    if row.status != Status.SUBMITTED:  # it crashed between sending and saying so
-        advance(
-            row,
-            Status.SUBMITTED,
-            reason="found on chain before its sending was noted",
-            submitted_at=clock.now(),
-        )
+    if row.status != Status.SUBMITTED and not _note_sending(row):
+        return
     facts = _facts(record, result)
     if record.result == "SUCCESS":
         _succeed(row, result, facts)
     elif fail(row, *_class_and_words(row, record, result), **facts):
         FAILED.reach(row.subject)
+
+
+def _contract_result(row: ContractTransaction) -> ContractResult | None:
+    """The result, once it is final; a partial answer is none."""
+    result = mirror().contract_result(row.transaction_id or "")
+    return result if result and result.is_final else None
+
+
+def _needs_result(row: ContractTransaction, record: TransactionRecord) -> bool:
+    """A success is nothing without its result. A failure is one without it, too: a call that failed before the
+    contract ran never gets a final result, so it is waited for only a while, for its words."""
+    if record.name != "CONTRACTCALL":
+        return False
+    if record.result == "SUCCESS":
+        return True
+    return record.result in FAILURES_WITH_WORDS and not _is_older(row, WORDS_WAIT)
+
+
+def _note_sending(row: ContractTransaction) -> bool:
+    """Its process ended between sending and saying so, or the database is older than the chain."""
+    now = clock.now()
+    return advance(
+        row,
+        Status.SUBMITTED,
+        reason="found on chain before its sending was noted",
+        submitted_at=now,
+        broadcast_started_at=row.broadcast_started_at or now,
+    )
+
+
+def _is_older(row: ContractTransaction, age: timedelta) -> bool:
+    since = row.broadcast_started_at or row.planned_at
+    return clock.now() - since > age
 
 
 def _facts(record: TransactionRecord, result: ContractResult | None) -> dict[str, Any]:
@@ -129,8 +151,21 @@ def _class_and_words(
     return record.result, message or record.result
 
 
+def read_result_again(row: ContractTransaction) -> bool:
+    """Asks for the result of an ended call once more; True when the mirror node has more of it now.
+
+    A mirror node under load has answered with logs missing. Raises a GatewayError.
+    """
+    result = _contract_result(row)
+    decoded = _decoded(row, result) if result else row.result
+    if decoded == row.result:
+        return False
+    row.result = decoded
+    return bool(ContractTransaction.objects.filter(pk=row.pk, status=row.status).update(result=decoded))
+
+
 def _later(row: ContractTransaction, reason: str) -> None:
-    pause = NEXT_LOOK if row.tries < QUICK_LOOKS else SLOW_LOOK
+    pause = SLOW_LOOK if _is_older(row, QUICK_LOOKS_FOR) else NEXT_LOOK
     postpone(row, reason, until=clock.now() + pause)
 
 
@@ -139,9 +174,13 @@ def _not_found(row: ContractTransaction) -> None:
     margin_ns = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
     if chain_ns <= row.valid_until_ns + margin_ns:
         may_send = row.broadcast_started_at is not None and chain_ns < row.valid_until_ns
-        _later(row, send_again(row) if may_send else NOT_YET)
+        _later(row, send_again(row) if may_send else row.waiting_reason or NOT_YET)
     elif row.broadcast_started_at is None:
-        _expire(row, "never sent, and the chain has passed its validity")
+        _expire(
+            row, "never sent, and the chain has passed its validity", only_if={"broadcast_started_at": None}
+        )
+    elif (record := _record(row)) is not None:  # a look counts only when it comes after the chain's time
+        _found(row, record)
     elif _payer_went_on(row, row.valid_until_ns + margin_ns):
         _expire(row, "a later transaction of the payer is on chain, this one is not")
     else:
@@ -168,18 +207,22 @@ def _count_absent_look(row: ContractTransaction) -> None:
     now = clock.now()
     spacing = timedelta(seconds=settings.LOOK_SPACING_SECONDS)
     if row.last_absent_look_at is None or now - row.last_absent_look_at >= spacing:
-        row.absent_looks += 1
-        ContractTransaction.objects.filter(pk=row.pk).update(
-            absent_looks=F("absent_looks") + 1, last_absent_look_at=now
-        )
+        same = ContractTransaction.objects.filter(pk=row.pk, absent_looks=row.absent_looks)
+        row.absent_looks += same.update(absent_looks=row.absent_looks + 1, last_absent_look_at=now)
     if row.absent_looks >= LOOKS_FOR_ABSENCE:
         _expire(row, f"absent in {row.absent_looks} looks after the chain had passed its validity")
     else:
         postpone(row, f"absent in {row.absent_looks} of {LOOKS_FOR_ABSENCE} looks", until=now + spacing)
 
 
-def _expire(row: ContractTransaction, reason: str) -> None:
+def _expire(row: ContractTransaction, reason: str, *, only_if: dict[str, Any] | None = None) -> None:
     if advance(
-        row, Status.EXPIRED, reason=reason, resolved_at=clock.now(), error_class="EXPIRED", error_text=reason
+        row,
+        Status.EXPIRED,
+        reason=reason,
+        only_if=only_if,
+        resolved_at=clock.now(),
+        error_class="EXPIRED",
+        error_text=reason,
     ):
         EXPIRED.reach(row.subject)

@@ -13,7 +13,7 @@ from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.gateways import hedera
 from contracts.gateways.errors import GatewayError, OutcomeUnknown, Refused, Unavailable
-from contracts.models import ContractTransaction, SignedBody
+from contracts.models import ContractTransaction, SignedBody, Wallet
 from contracts.services.steps import advance, fail, postpone
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
         postpone(row, "signed ahead of its validity; sent when it begins", until=until)
         return False
     with transaction.atomic():
-        if reason := row.wallet.stopped_reason or gates.why_not(row):
+        if reason := _wallet_stopped(row) or gates.why_not(row):
             postpone(row, reason)
             return False
         unsent = ContractTransaction.objects.filter(
@@ -65,6 +65,12 @@ def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
         row.broadcast_started_at = clock.from_ns(now_ns)
         count_send(body)
     return True
+
+
+def _wallet_stopped(row: ContractTransaction) -> str:
+    """Read afresh: the wallet may have been stopped while custody was signing."""
+    reason = Wallet.objects.values_list("stopped_reason", flat=True).get(pk=row.wallet_id)
+    return f"the wallet is stopped: {reason}" if reason else ""
 
 
 def count_send(body: SignedBody) -> None:
@@ -119,7 +125,7 @@ def _submitted(row: ContractTransaction, reason: str) -> None:
 
 
 def send_again(row: ContractTransaction) -> str:
-    """The same bytes to the same node, while they are valid. Whatever it answers, the chain is asked next.
+    """Stored bytes once more, while they are valid, those sent least often first. The chain is asked next.
 
     Returns why the row still waits.
     """

@@ -14,15 +14,13 @@ from django.db import IntegrityError, transaction
 
 from contracts import abi, clock, gates
 from contracts.custody.base import SignatureAnswer, custodian, verify
-from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.gateways import hedera
 from contracts.gateways.errors import Conflict, GatewayError, Refused, Throttled
-from contracts.leases import lease
-from contracts.models import ContractTransaction, SignedBody, Wallet
+from contracts.models import ContractTransaction, SignedBody
 from contracts.services import budget
 from contracts.services.sending import send
-from contracts.services.steps import advance, fail, postpone
+from contracts.services.steps import advance, fail, postpone, visit
 from contracts.services.wallets import WalletMismatch, ensure_verified, stop_wallet
 
 log = structlog.get_logger(__name__)
@@ -41,13 +39,14 @@ POLL_CUSTODY = timedelta(seconds=2)
 
 def sign_transaction(row_id: int) -> None:
     """One visit of the signer: from wherever the row stands to SUBMITTED, or to a reason why not."""
-    with lease(ContractTransaction, row_id) as row:
-        if row is None or not row.is_open:
-            return
-        if row.status == Status.PLANNED:
-            _sign_planned(row)
-        if row.status == Status.SIGNED:
-            send(row, sign_for_node=_sign_for_other_node)
+    visit(row_id, _sign_and_send, asked="custody or the network")
+
+
+def _sign_and_send(row: ContractTransaction) -> None:
+    if row.status == Status.PLANNED:
+        _sign_planned(row)
+    if row.status == Status.SIGNED:
+        send(row, sign_for_node=_sign_for_other_node)
 
 
 def _sign_planned(row: ContractTransaction) -> None:
@@ -57,7 +56,7 @@ def _sign_planned(row: ContractTransaction) -> None:
         _collect(row)
     elif reason := _pending_elsewhere(row) or gates.why_not(row):
         postpone(row, reason)
-    elif _has_custody_slot(row) and _fix_identity(row):
+    elif (row.valid_start_ns is None or _is_young(row)) and _has_custody_slot(row) and _fix_identity(row):
         IDENTIFIED.reach(row.subject)
         node = _first_node(row)
         sign_body_for(row, node)
@@ -252,9 +251,9 @@ def _take_answer(row: ContractTransaction, body: SignedBody, answer: SignatureAn
 
 
 def _wait_for_approval(row: ContractTransaction, body: SignedBody, answer: SignatureAnswer) -> None:
-    SignedBody.objects.filter(pk=body.pk).update(custody_reference=answer.reference)
     now = clock.now()
     with transaction.atomic():
+        SignedBody.objects.filter(pk=body.pk).update(custody_reference=answer.reference)
         first = ContractTransaction.objects.filter(
             pk=row.pk, status=row.status, custody_waiting_since=None
         ).update(
@@ -328,11 +327,3 @@ def _refused(row: ContractTransaction, text: str) -> None:
         fail(row, "CUSTODY_REFUSED", text)
     else:  # a body for a second node was refused; the first may have been accepted
         postpone(row, text)
-
-
-def wake_signer(wallet: Wallet) -> None:
-    """Rings for what waits on a wallet that was stopped or whose approval is through."""
-    for pk in ContractTransaction.objects.filter(wallet=wallet, status=Status.PLANNED).values_list(
-        "pk", flat=True
-    ):
-        ring("contracts.sign_transaction", pk)

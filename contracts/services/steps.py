@@ -1,35 +1,73 @@
 """What the steps of a transaction share: moving its row with its handler, and making it wait with a reason."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.db import transaction
 
 from contracts import clock, gates
+from contracts.gateways.errors import GatewayError
+from contracts.leases import lease
 from contracts.models import ContractTransaction
 from contracts.transitions import move
 
-LONGEST_BACKOFF_SECONDS = 30
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE_UNEXPECTED = timedelta(seconds=60)
 
 
-def advance(row: ContractTransaction, to: str, *, reason: str = "", **columns: Any) -> bool:
+def visit(row_id: int, step: Callable[[ContractTransaction], None], *, asked: str) -> None:
+    """Takes an open row's lease and one step with it; whatever goes wrong is stored on the row, in words.
+
+    ``asked`` names who did not answer when a gateway fails.
+    """
+    with lease(ContractTransaction, row_id) as row:
+        if row is None or not row.is_open:
+            return
+        try:
+            step(row)
+        except GatewayError as error:
+            postpone(row, f"{asked} does not answer: {error}")
+        except Exception as error:
+            log.exception("unexpected_error", subject=row.subject, transaction_id=row.transaction_id)
+            words = f"unexpected error, see the log of {row.subject}: {type(error).__name__}: {error}"
+            postpone(row, words, longest=LONGEST_PAUSE_UNEXPECTED)
+
+
+def advance(
+    row: ContractTransaction,
+    to: str,
+    *,
+    reason: str = "",
+    only_if: dict[str, Any] | None = None,
+    **columns: Any,
+) -> bool:
     """Moves the row and tells its owner in one transaction; the loser of a race gets False and stops."""
     with transaction.atomic():
-        moved = move(row, to, reason=reason, waiting_reason="", tries=0, **columns)
+        moved = move(row, to, reason=reason, only_if=only_if, waiting_reason="", tries=0, **columns)
         if moved:
             gates.tell(row, to)
     return moved
 
 
-def postpone(row: ContractTransaction, reason: str, *, until: datetime | None = None) -> None:
-    """Leaves the row where it is; the sweeper comes back at ``until``, or after a growing pause."""
-    row.tries += 1
+def postpone(
+    row: ContractTransaction,
+    reason: str,
+    *,
+    until: datetime | None = None,
+    longest: timedelta = LONGEST_PAUSE,
+) -> None:
+    """Leaves the row where it is; the sweeper comes back at ``until``, or after a pause that grows to ``longest``."""
+    if until is None:
+        row.tries = min(row.tries + 1, 30)
+        until = clock.now() + min(timedelta(seconds=2 ** (row.tries - 1)), longest)
     row.waiting_reason = reason
-    row.next_attempt_at = until or clock.now() + timedelta(
-        seconds=min(2 ** (row.tries - 1), LONGEST_BACKOFF_SECONDS)
-    )
+    row.next_attempt_at = until
     ContractTransaction.objects.filter(pk=row.pk, status=row.status).update(
-        tries=row.tries, waiting_reason=reason, next_attempt_at=row.next_attempt_at
+        tries=row.tries, waiting_reason=reason, next_attempt_at=until
     )
 
 

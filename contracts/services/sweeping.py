@@ -1,6 +1,9 @@
 """Finding every row again whose ring was lost, and sealing the audit trail behind it."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -13,23 +16,41 @@ from contracts.models import AuditEvent, ContractTransaction
 SWEEP_LOCK = 0x5041_5944_0001
 SEAL_LOCK = 0x5041_5944_0002
 MOST_RINGS = 500
+RING_AGAIN = timedelta(seconds=6)
 MOST_SEALS = 2000
 
 
-def single_flight(key: int) -> bool:
-    """Takes an advisory lock until the end of this transaction; False when somebody else has it."""
+@contextmanager
+def single_flight(key: int) -> Iterator[bool]:
+    """Holds an advisory lock for a whole tick; gives False when somebody else has it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        has_lock = bool(cursor.fetchone()[0])
+    try:
+        yield has_lock
+    finally:
+        if has_lock:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 def sweep() -> None:
     """Rings for every open transaction that is due and in nobody's hands."""
-    with transaction.atomic():
-        if not single_flight(SWEEP_LOCK):
-            return
-        for row in ContractTransaction.objects.due(clock.now()).order_by("next_attempt_at")[:MOST_RINGS]:
-            ring(_task_for(row), row.pk)
+    with single_flight(SWEEP_LOCK) as is_mine:
+        if is_mine:
+            _ring_due()
+
+
+def _ring_due() -> None:
+    """What was rung for is left alone for a few ticks, so that rings do not pile up behind a slow signer."""
+    now = clock.now()
+    due = ContractTransaction.objects.due(now).order_by("next_attempt_at")
+    rows = list(due.only("pk", "status", "valid_start_ns", "valid_seconds")[:MOST_RINGS])
+    ContractTransaction.objects.filter(pk__in=[row.pk for row in rows]).update(
+        next_attempt_at=now + RING_AGAIN
+    )
+    for row in rows:
+        ring(_task_for(row), row.pk)
 
 
 def _task_for(row: ContractTransaction) -> str:
@@ -50,9 +71,12 @@ def seal_audit_events() -> int:
     An event inserted by a transaction still under way may get a later sequence than its id suggests; the
     chain proves that nothing was changed or removed afterwards, not the order of concurrent commits.
     """
+    with single_flight(SEAL_LOCK) as is_mine:
+        return _seal() if is_mine else 0
+
+
+def _seal() -> int:
     with transaction.atomic():
-        if not single_flight(SEAL_LOCK):
-            return 0
         last = AuditEvent.objects.aggregate(last=Max("sequence"))["last"] or 0
         seal = AuditEvent.objects.get(sequence=last).seal if last else ""
         events = list(AuditEvent.objects.filter(sequence=None).order_by("id")[:MOST_SEALS])

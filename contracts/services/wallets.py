@@ -7,7 +7,7 @@ from django.db import transaction
 from contracts import clock
 from contracts.custody.base import WalletFacts, custodian
 from contracts.gateways.mirror import mirror
-from contracts.models import AuditEvent, Wallet
+from contracts.models import AuditEvent, ContractTransaction, Wallet
 
 log = structlog.get_logger(__name__)
 _verified: set[int] = set()
@@ -97,6 +97,7 @@ def start_wallet(wallet: Wallet, *, reason: str, by: str) -> bool:
         if not stopped.update(stopped_reason="", stopped_at=None):
             return False
         AuditEvent.write(wallet, what="stop", source="STOPPED", reason=reason, by=by)
+        ContractTransaction.objects.open().filter(wallet=wallet).update(next_attempt_at=clock.now())
     _verified.discard(wallet.pk)
     log.warning("wallet_started", wallet=wallet.account, reason=reason, by=by)
     return True

@@ -4,7 +4,7 @@ from django.db import migrations
 
 KEEP = """
 CREATE TRIGGER payment_paid_for_ever BEFORE UPDATE ON payouts_payment
-    FOR EACH ROW WHEN (OLD.status = 'PAID' AND NEW.status <> 'PAID')
+    FOR EACH ROW WHEN (OLD.status = 'PAID' AND (NEW.status <> 'PAID' OR NEW.paid_units < OLD.paid_units))
     EXECUTE FUNCTION paydate_refuse('unpaid again');
 CREATE TRIGGER payment_kept BEFORE DELETE ON payouts_payment
     FOR EACH ROW EXECUTE FUNCTION paydate_refuse('deleted');

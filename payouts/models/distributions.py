@@ -190,6 +190,10 @@ class Distribution(Leased):
         return f"{self.kind.lower()} {self.uid}"
 
     @property
+    def is_held(self) -> bool:
+        return self.status == DistributionStatus.HELD
+
+    @property
     def snapshot_subject(self) -> str:
         return f"snapshot:{self.uid}"
 

@@ -1,11 +1,12 @@
 """What the payout code asks the chain, in its own words. Every function may raise a GatewayError."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from contracts import abi, clock
-from contracts.gateways.mirror import TransactionRecord, mirror
+from contracts.gateways.errors import Unavailable
+from contracts.gateways.mirror import Log, TransactionRecord, mirror
 from contracts.models import Asset, Contract
 from payouts.models import Distribution
 
@@ -77,20 +78,35 @@ def snapshot_id_of(distribution: Distribution, record: TransactionRecord) -> int
     return int(snapshot_id)
 
 
-def paid_by_events(distribution: Distribution) -> dict[str, Paid]:
-    """Who was paid for this snapshot, by whomever, as all successful result events of the contract say."""
+def paid_by_events(
+    distribution: Distribution, *, among: Collection[str] | None = None, seen_at: str = ""
+) -> dict[str, Paid]:
+    """Who was paid for this snapshot, by whomever, as all successful result events of the contract say.
+
+    ``among`` keeps only these holders. ``seen_at`` is the consensus time of a call whose own event must be in
+    the answer: a replica that lags would silently leave out what came before it, so Unavailable is raised.
+    """
     contract = distribution.asset.payout_contract
-    interface = contract_interface(contract)
-    until = clock.consensus_text(mirror().newest_consensus_ns())
+    until = seen_at or clock.consensus_text(mirror().newest_consensus_ns())
     paid: dict[str, Paid] = {}
+    newest = ""
     for entry in mirror().logs(contract.address, since=distribution.snapshot_consensus_at, until=until):
-        event = interface.decode_log(entry.topics, entry.data)
-        if event and event.name in SNAPSHOT_EVENTS and event.args["snapshotID"] == distribution.snapshot_id:
-            for holder, units in zip(event.args["succeeded"], event.args["paidAmount"], strict=True):
-                if holder != ZERO_ADDRESS:
-                    before = paid.get(holder)
-                    paid[holder] = Paid(units + (before.units if before else 0), entry.consensus_at)
+        newest = entry.consensus_at
+        for holder, units in _successes(distribution, entry):
+            if among is None or holder in among:
+                before = paid.get(holder)
+                paid[holder] = Paid(units + (before.units if before else 0), entry.consensus_at)
+    if seen_at and newest != seen_at:
+        raise Unavailable(f"the mirror node's logs do not reach {seen_at} yet")
     return paid
+
+
+def _successes(distribution: Distribution, entry: Log) -> Iterator[tuple[str, int]]:
+    """Holder and units of a result event of this distribution's snapshot; nothing for any other log."""
+    event = contract_interface(distribution.asset.payout_contract).decode_log(entry.topics, entry.data)
+    if event and event.name in SNAPSHOT_EVENTS and event.args["snapshotID"] == distribution.snapshot_id:
+        pairs = zip(event.args["succeeded"], event.args["paidAmount"], strict=True)
+        yield from ((holder, units) for holder, units in pairs if holder != ZERO_ADDRESS)
 
 
 def why_unpaid(contract: Contract, holder: str, expected_units: int, contract_balance_units: int) -> str:

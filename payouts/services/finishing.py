@@ -66,4 +66,5 @@ def count_totals(distribution: Distribution) -> dict[str, Any]:
 
 def refresh_totals(distribution: Distribution) -> None:
     """Called by the sweeper, so that totals of a running distribution are written at most once a sweep."""
-    Distribution.objects.filter(pk=distribution.pk).update(**count_totals(distribution))
+    running = Distribution.objects.filter(pk=distribution.pk, status__in=(Status.PROCESSING, Status.HELD))
+    running.update(**count_totals(distribution))

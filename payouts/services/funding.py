@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.db import transaction
-from django.db.models import Q
 
 from contracts import clock
 from contracts.faults import fault_point
@@ -26,6 +25,7 @@ def ensure_pool(distribution: Distribution) -> bool:
     and before the reservations are: what was paid before the balance is by then in flight or drawn.
     """
     if distribution.pool_units is not None:
+        _lift(distribution)
         return True
     balance = read_balance(distribution.asset.payout_contract)
     in_flight = is_in_flight(distribution.asset.payout_contract)
@@ -46,14 +46,15 @@ def ensure_pool(distribution: Distribution) -> bool:
 
 
 def is_in_flight(contract: Contract) -> bool:
-    """True while a call of the contract is open, or has succeeded and is not settled."""
+    """True while a call of the contract may be on chain, or has succeeded and is not settled."""
+    calls = ContractTransaction.objects.filter(contract=contract)
+    if calls.filter(status__in=OPEN, broadcast_started_at__isnull=False).exists():
+        return True
     processing = Batch.objects.filter(
         status=Batch.Status.PROCESSING, distribution__asset__payout_contract=contract
-    ).values_list("uid", flat=True)
-    unsettled = Q(
-        status=ContractTransaction.Status.SUCCEEDED, subject__in=[f"batch:{uid}" for uid in processing]
     )
-    return ContractTransaction.objects.filter(Q(status__in=OPEN) | unsettled, contract=contract).exists()
+    subjects = [batch.subject for batch in processing.only("uid")]
+    return calls.filter(status=ContractTransaction.Status.SUCCEEDED, subject__in=subjects).exists()
 
 
 def _freeze(distribution: Distribution, balance: BalanceAt) -> None:
@@ -68,12 +69,16 @@ def _freeze(distribution: Distribution, balance: BalanceAt) -> None:
         columns = {"pool_units": reservation.units, "pool_block": balance.block}
         Distribution.objects.filter(pk=distribution.pk, pool_units=None).update(**columns)
         distribution.refresh_from_db()
-        lift_own(
-            scope=Hold.Scope.DISTRIBUTION,
-            object_uid=distribution.uid,
-            cause=Hold.Cause.RESERVE,
-            reason="the money is there and reserved",
-        )
+        _lift(distribution)
+
+
+def _lift(distribution: Distribution) -> None:
+    lift_own(
+        scope=Hold.Scope.DISTRIBUTION,
+        object_uid=distribution.uid,
+        cause=Hold.Cause.RESERVE,
+        reason="the money is there and reserved",
+    )
 
 
 def _pool_of(distribution: Distribution) -> Callable[[int], int]:
@@ -87,14 +92,14 @@ def _pool_of(distribution: Distribution) -> Callable[[int], int]:
 
 def shortfall_words(distribution: Distribution, error: InsufficientReserve) -> str:
     token = distribution.asset.payout_contract.payment_token
-    if distribution.percentage_bp is not None:
-        return f"nothing to share: the contract's free balance is 0 {token.symbol}; top it up"
 
     def shown(units: int) -> str:
         return format_units(units, decimals=token.decimals, symbol=token.symbol)
 
-    free = max(0, error.available_units)
+    free = shown(max(0, error.available_units))
+    if distribution.percentage_bp is not None:
+        return f"nothing to share: of the contract's free balance, {free}, this percentage is 0; top it up"
     return (
-        f"needs {shown(error.needed_units)}, free are {shown(free)}, "
+        f"needs {shown(error.needed_units)}, free are {free}, "
         f"missing {shown(error.shortfall_units)}; top up {distribution.asset.payout_contract.address}"
     )

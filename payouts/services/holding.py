@@ -38,9 +38,17 @@ def words(holds: list[Hold]) -> str:
     return "; ".join(hold.reason for hold in holds)
 
 
-def hold_distribution(distribution: Distribution, *, cause: str, reason: str) -> None:
+def hold_distribution(
+    distribution: Distribution, *, cause: str, reason: str, needs_operator: bool = False
+) -> None:
     """Code's own hold on one distribution."""
-    place_hold(scope=Hold.Scope.DISTRIBUTION, object_uid=distribution.uid, cause=cause, reason=reason)
+    place_hold(
+        scope=Hold.Scope.DISTRIBUTION,
+        object_uid=distribution.uid,
+        cause=cause,
+        reason=reason,
+        needs_operator=needs_operator,
+    )
 
 
 def _hold(distribution: Distribution, holds: list[Hold]) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 
@@ -9,10 +10,12 @@ from contracts import clock
 from contracts.faults import fault_point
 from contracts.gateways.errors import GatewayError
 from contracts.leases import lease
-from contracts.models import ContractTransaction
+from contracts.models import ContractTransaction, Hold
 from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transaction
+from contracts.services.resolving import read_result_again
 from contracts.transitions import move
 from payouts.models import Batch
+from payouts.services.holding import hold_distribution
 from payouts.services.settling import SettlementMismatch, fail_batch, settle
 
 BATCH_PLANNED = fault_point("batch.planned", scenario="payout")
@@ -21,6 +24,7 @@ MOST_GAS = 15_000_000
 MOST_ATTEMPTS = 10
 PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE_SECONDS = 60
+log = structlog.get_logger(__name__)
 
 Status = ContractTransaction.Status
 # The chain or custody refused without touching a holder; the same call may go through later.
@@ -49,8 +53,10 @@ def pay_batch(pk: int) -> None:
             _step(batch)
         except GatewayError as error:
             wait_batch(batch, f"the chain could not be asked: {error}")
-        except SettlementMismatch as error:
-            wait_batch(batch, str(error), pause=timedelta(minutes=1))
+        except Exception as error:
+            log.exception("unexpected_error", batch=batch.uid, distribution=batch.distribution.uid)
+            words = f"unexpected error, see the log of batch {batch.uid}: {type(error).__name__}: {error}"
+            wait_batch(batch, words, pause=timedelta(minutes=1))
 
 
 def _step(batch: Batch) -> None:
@@ -62,23 +68,43 @@ def _step(batch: Batch) -> None:
     elif latest.status in (Status.FAILED, Status.EXPIRED):
         fail_batch(batch, latest)
     elif latest.status == Status.SUCCEEDED:
-        settle(batch, latest)
+        _settle(batch, latest)
     else:
         wait_batch(batch, latest.waiting_reason)
 
 
+def _settle(batch: Batch, call: ContractTransaction) -> None:
+    """An incomplete answer of the mirror node looks like a wrong one, so a mismatch is read once more."""
+    try:
+        settle(batch, call)
+    except SettlementMismatch as error:
+        pause = PAUSE if read_result_again(call) else timedelta(minutes=1)
+        wait_batch(batch, str(error), pause=pause)
+
+
 def is_worth_another(latest: ContractTransaction) -> bool:
-    return latest.error_class in AGAIN and latest.attempt < MOST_ATTEMPTS
+    return latest.error_class in AGAIN
 
 
 def _plan_again(batch: Batch, latest: ContractTransaction) -> None:
     """The second attempt follows at once, later ones after a growing pause: signatures are scarce."""
-    seconds = min(2 ** (latest.attempt - 1) - 1, LONGEST_PAUSE_SECONDS)
+    if latest.attempt % MOST_ATTEMPTS == 0 and not _operator_looked_since(batch, latest):
+        words = f"{batch} was tried {latest.attempt} times: {latest.error_text}; lift this hold to try again"
+        cause = Hold.Cause.PREFLIGHT
+        hold_distribution(batch.distribution, cause=cause, reason=words, needs_operator=True)
+        wait_batch(batch, words)
+        return
+    seconds = min(2 ** min(latest.attempt - 1, 10) - 1, LONGEST_PAUSE_SECONDS)
     left = (latest.resolved_at or clock.now()) + timedelta(seconds=seconds) - clock.now()
     if left > timedelta(0):
         wait_batch(batch, f"attempt {latest.attempt} ended: {latest.error_text}; another follows", pause=left)
     else:
         _plan(batch)
+
+
+def _operator_looked_since(batch: Batch, latest: ContractTransaction) -> bool:
+    lifted = Hold.objects.filter(object_uid=batch.distribution.uid, lifted_at__gt=latest.resolved_at)
+    return lifted.filter(needs_operator=True).exists()
 
 
 def _plan(batch: Batch) -> None:
@@ -97,6 +123,7 @@ def _plan(batch: Batch) -> None:
                 call=_call(batch),
                 purpose=BATCH_PURPOSE,
                 subject=batch.subject,
+                group_uid=distribution.uid,
                 has_guard=True,
             )
     except (Waiting, AlreadyOpen) as error:

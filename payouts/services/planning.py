@@ -1,9 +1,11 @@
 """PLANNING: snapshot, frozen pool, holder pages, and the closed plan. Each step commits before the next."""
 
 import hashlib
+from datetime import timedelta
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, Sum
 
 from contracts import clock
@@ -27,6 +29,9 @@ PAGES_LAID = fault_point("plan.pages_laid", scenario="payout")
 PAGE_STORED = fault_point("plan.page_stored", scenario="payout")
 PLAN_CLOSED = fault_point("plan.closed", scenario="payout")
 FETCH_ROWS = 5_000
+PAGE_PAUSE = timedelta(seconds=2)
+PAUSE_UNEXPECTED = timedelta(minutes=1)
+log = structlog.get_logger(__name__)
 
 
 def advance_distribution(pk: int) -> None:
@@ -38,6 +43,10 @@ def advance_distribution(pk: int) -> None:
             _advance(distribution)
         except GatewayError as error:
             wait(distribution, f"the chain could not be asked: {error}")
+        except Exception as error:
+            log.exception("unexpected_error", distribution=distribution.uid)
+            words = f"unexpected error, see the log of {distribution.uid}: {type(error).__name__}: {error}"
+            wait(distribution, words, pause=PAUSE_UNEXPECTED)
 
 
 def _advance(distribution: Distribution) -> None:
@@ -48,9 +57,18 @@ def _advance(distribution: Distribution) -> None:
         return
     if distribution.pages.filter(done_at=None).exists():
         _ring_pages(distribution)
-        wait(distribution, "reading the holders of the snapshot")
+        wait(distribution, _why_reading(distribution))
     else:
         _close(distribution)
+
+
+def _why_reading(distribution: Distribution) -> str:
+    failed = distribution.pages.filter(done_at=None).exclude(error="").order_by("number").first()
+    return (
+        f"page {failed.number} of the holders: {failed.error}"
+        if failed
+        else "reading the holders of the snapshot"
+    )
 
 
 def _ensure_pages(distribution: Distribution) -> bool:
@@ -102,13 +120,20 @@ def plan_page(pk: int) -> None:
         if page is None or page.done_at is not None or page.distribution.status != Status.PLANNING:
             return
         try:
-            holders = _read(page)
-        except GatewayError as error:
-            PlanPage.objects.filter(pk=pk).update(error=str(error), next_attempt_at=clock.now())
-            return
-        if _store_page(page, holders):
-            PAGE_STORED.reach(page.distribution.uid)
-            _ring_after(page)
+            is_stored = _store_page(page, _read(page))
+        except IntegrityError:
+            words = f"the snapshot lists a holder twice on page {page.number}; ask the issuer, then lift this hold"
+            cause = Hold.Cause.PREFLIGHT
+            hold_distribution(page.distribution, cause=cause, reason=words, needs_operator=True)
+        except (GatewayError, ValueError) as error:
+            log.warning(
+                "page_not_read", distribution=page.distribution.uid, page=page.number, error=str(error)
+            )
+            PlanPage.objects.filter(pk=pk).update(error=str(error), next_attempt_at=clock.now() + PAGE_PAUSE)
+        else:
+            if is_stored:
+                PAGE_STORED.reach(page.distribution.uid)
+                _ring_after(page)
 
 
 def _read(page: PlanPage) -> list[tuple[str, int]]:
@@ -172,7 +197,7 @@ def _close(distribution: Distribution) -> None:
         count=Count("id"), balances=Sum("balance_units"), expected=Sum("expected_units")
     )
     if reason := _why_not_closed(distribution, totals["count"], totals["balances"] or 0):
-        hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason)
+        hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason, needs_operator=True)
         return
     expected = int(totals["expected"] or 0)
     if not expected:

@@ -43,7 +43,7 @@ def settle(batch: Batch, call: ContractTransaction) -> None:
         paid={holder: chain.Paid(units, call.consensus_at) for holder, units in succeeded.items()}
     )
     if failed:
-        _explain(batch, failed, outcome)
+        _explain(batch, call, failed, outcome)
     with transaction.atomic():
         if not _move_batch(batch, outcome):
             return
@@ -61,6 +61,7 @@ def _result(batch: Batch, call: ContractTransaction) -> tuple[dict[str, int], li
         and event["args"]["snapshotID"] == batch.distribution.snapshot_id
     ]
     if len(events) != 1:
+        log.critical("settlement_mismatch", batch=batch.uid, transaction_id=call.transaction_id)
         raise SettlementMismatch(f"{call} has {len(events)} result events, one is expected")
     (event,) = events
     pairs = zip(event["succeeded"], event["paidAmount"], strict=True)
@@ -72,10 +73,10 @@ def _result(batch: Batch, call: ContractTransaction) -> tuple[dict[str, int], li
     return dict(succeeded), failed
 
 
-def _explain(batch: Batch, failed: list[str], outcome: Outcome) -> None:
+def _explain(batch: Batch, call: ContractTransaction, failed: list[str], outcome: Outcome) -> None:
     """Looks every holder reported as failed up: paid by an earlier event, or unpaid for a proven cause."""
     contract = batch.distribution.asset.payout_contract
-    earlier = chain.paid_by_events(batch.distribution)
+    earlier = chain.paid_by_events(batch.distribution, among=set(failed), seen_at=call.consensus_at)
     balance = reserving.read_balance(contract).units
     expected = dict(batch.payments.filter(holder__in=failed).values_list("holder", "expected_units"))
     for holder in failed:
@@ -186,7 +187,7 @@ def fail_batch(batch: Batch, call: ContractTransaction) -> None:
     Whom an event of another transaction paid is PAID all the same. Raises a GatewayError; then nothing moved.
     """
     reason = call.error_text or call.error_class
-    earlier = chain.paid_by_events(batch.distribution)
+    earlier = chain.paid_by_events(batch.distribution, among=set(batch.holders))
     outcome = Outcome(
         paid={holder: earlier[holder] for holder in batch.holders if holder in earlier},
         failed={holder: reason for holder in batch.holders if holder not in earlier},

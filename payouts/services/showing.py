@@ -6,7 +6,7 @@ from django.db.models import Count, Q, Sum
 
 from contracts.models import ContractTransaction, Hold
 from contracts.models.transactions import TransactionQuerySet
-from payouts.models import Batch, Distribution, Payment
+from payouts.models import Distribution, Payment
 from payouts.services import chain
 
 ACTIVE_TRANSACTIONS_SHOWN = 5
@@ -43,9 +43,7 @@ def progress_of(distribution: Distribution) -> Progress:
 
 def transactions_of(distribution: Distribution) -> TransactionQuerySet:
     """All attempts of the snapshot and of every batch, oldest first."""
-    uids = Batch.objects.filter(distribution=distribution).values_list("uid", flat=True)
-    subjects = [distribution.snapshot_subject, *(f"batch:{uid}" for uid in uids)]
-    return ContractTransaction.objects.filter(subject__in=subjects).order_by("pk")
+    return ContractTransaction.objects.filter(group_uid=distribution.uid).order_by("pk")
 
 
 def why_waiting(distribution: Distribution) -> list[str]:
@@ -54,12 +52,10 @@ def why_waiting(distribution: Distribution) -> list[str]:
     if distribution.status_reason and distribution.status != Distribution.Status.HELD:
         reasons.append(distribution.status_reason)
     waiting = distribution.batches.open().exclude(waiting_reason="").values("waiting_reason")
-    for row in waiting.annotate(count=Count("id")).order_by("-count")[:ACTIVE_TRANSACTIONS_SHOWN]:
-        reasons.append(f"{row['count']} batches: {row['waiting_reason']}")
-    calls = transactions_of(distribution).open().exclude(waiting_reason="")
-    for call in calls[:ACTIVE_TRANSACTIONS_SHOWN]:
-        reasons.append(f"{call}: {call.waiting_reason}")
-    return reasons
+    common = waiting.annotate(count=Count("id")).order_by("-count")[:ACTIVE_TRANSACTIONS_SHOWN]
+    reasons += [f"{row['count']} batches: {row['waiting_reason']}" for row in common]
+    calls = transactions_of(distribution).open().exclude(waiting_reason="")[:ACTIVE_TRANSACTIONS_SHOWN]
+    return reasons + [f"{call}: {call.waiting_reason}" for call in calls]
 
 
 def failures_of(distribution: Distribution) -> list[tuple[str, int]]:

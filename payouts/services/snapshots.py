@@ -60,6 +60,7 @@ def _plan(distribution: Distribution) -> None:
                 call=call,
                 purpose=SNAPSHOT_PURPOSE,
                 subject=distribution.snapshot_subject,
+                group_uid=distribution.uid,
                 has_guard=True,
             )
     except (Waiting, AlreadyOpen) as error:

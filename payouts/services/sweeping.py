@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import structlog
-from django.db import transaction
 
 from contracts import clock
 from contracts.doorbell import ring
@@ -12,7 +11,7 @@ from contracts.leases import lease
 from contracts.models import ContractTransaction, Hold
 from contracts.services.holds import PAYDATE, lift_own
 from contracts.services.sweeping import single_flight
-from payouts.models import Batch, Distribution
+from payouts.models import ACTIVE, Batch, Distribution
 from payouts.services.finishing import finish_distribution, refresh_totals
 from payouts.services.funding import ensure_pool
 from payouts.services.holding import align
@@ -30,14 +29,24 @@ RECHECK = timedelta(seconds=3)
 
 
 def sweep() -> None:
-    with transaction.atomic():
-        if not single_flight(SWEEP_LOCK):
+    """One tick: rings for what is due, and one look at every running distribution, each for itself."""
+    with single_flight(SWEEP_LOCK) as is_mine:
+        if not is_mine:
             return
         _ring_due()
-    for distribution in Distribution.objects.filter(status__in=(Status.PROCESSING, Status.HELD)):
+        running = Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract")
+        for distribution in running.filter(status__in=(*ACTIVE, Status.HELD)):
+            _look_after(distribution)
+
+
+def _look_after(distribution: Distribution) -> None:
+    try:
         align(distribution)
-        if distribution.plan_hash and not finish_distribution(distribution):
+        is_running = distribution.plan_hash and not finish_distribution(distribution)
+        if is_running and distribution.status == Status.PROCESSING:
             refresh_totals(distribution)
+    except Exception:
+        log.exception("unexpected_error", distribution=distribution.uid)
 
 
 def _ring_due() -> None:
@@ -50,11 +59,13 @@ def _ring_due() -> None:
     Batch.objects.filter(pk__in=batches).update(next_attempt_at=now + RING_AGAIN)
     for pk in batches:
         ring("payouts.pay_batch", pk)
-    own = Hold.objects.open().filter(placed_by=PAYDATE, cause__in=(Hold.Cause.RESERVE, Hold.Cause.PREFLIGHT))
+    own = Hold.objects.open().filter(
+        placed_by=PAYDATE, needs_operator=False, cause__in=(Hold.Cause.RESERVE, Hold.Cause.PREFLIGHT)
+    )
     held = Distribution.objects.filter(
         status=Status.HELD, uid__in=own.values("object_uid"), next_attempt_at__lte=now
     )
-    for pk in held.values_list("pk", flat=True)[:MOST_RINGS]:
+    for pk in held.order_by("started_at").values_list("pk", flat=True)[:MOST_RINGS]:
         ring("payouts.recheck_distribution", pk)
 
 
@@ -75,17 +86,19 @@ def recheck_distribution(pk: int) -> None:
         if distribution is None or distribution.status != Status.HELD:
             return
         Distribution.objects.filter(pk=pk).update(next_attempt_at=clock.now() + RECHECK)
-        own = Hold.objects.open().filter(object_uid=distribution.uid, placed_by=PAYDATE)
+        own = Hold.objects.open().filter(object_uid=distribution.uid, placed_by=PAYDATE, needs_operator=False)
         causes = set(own.values_list("cause", flat=True))
         try:
             _recheck(distribution, causes)
         except GatewayError as error:
             log.info("recheck_failed", distribution=distribution.uid, error=str(error))
+        except Exception:
+            log.exception("unexpected_error", distribution=distribution.uid)
 
 
 def _recheck(distribution: Distribution, causes: set[str]) -> None:
     if Hold.Cause.RESERVE in causes:
-        ensure_pool(distribution)  # lifts the hold itself, in the transaction that reserves the money
+        ensure_pool(distribution)
     if Hold.Cause.PREFLIGHT in causes and _is_mended(distribution):
         lift_own(
             scope=Hold.Scope.DISTRIBUTION,
@@ -98,6 +111,4 @@ def _recheck(distribution: Distribution, causes: set[str]) -> None:
 def _is_mended(distribution: Distribution) -> bool:
     if distribution.snapshot_id is None:
         return why_not_snapshot(distribution) is None
-    if distribution.holder_count is not None and not distribution.plan_hash:
-        return False  # the holder list contradicted itself: a person has to look
     return why_not(distribution.asset) is None

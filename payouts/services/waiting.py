@@ -9,8 +9,8 @@ SHORT_PAUSE = timedelta(seconds=2)
 
 
 def wait(distribution: Distribution, reason: str, *, pause: timedelta = SHORT_PAUSE) -> None:
-    """Stores why, unless a hold's reason stands there, and when to look again."""
+    """Stores when to look again, and why while it is being planned: a hold's reason stays where it is."""
     distribution.next_attempt_at = clock.now() + pause
     rows = Distribution.objects.filter(pk=distribution.pk)
     rows.update(next_attempt_at=distribution.next_attempt_at)
-    rows.exclude(status=Distribution.Status.HELD).update(status_reason=reason)
+    rows.filter(status=Distribution.Status.PLANNING).update(status_reason=reason)

@@ -5,44 +5,40 @@ from contracts.models import Contract, ContractTransaction, Hold
 from contracts.services.holds import lift_own, place_hold
 from payouts.models import Batch, Distribution
 from payouts.services.holding import words
-from payouts.services.showing import transactions_of
 
 Status = ContractTransaction.Status
-# Refusals that a person or the chain must mend first; pre-flight lifts the hold when it is mended.
-HOLDS: dict[str, str] = {
+# Refusals that pre-flight sees as well: it lifts the hold when they are mended.
+HOLDS = frozenset({"LifeCycleCashFlowIsPaused", "AccountHasNoRole", "INSUFFICIENT_PAYER_BALANCE"})
+# Refusals that only a person can judge.
+HOLDS_FOR_AN_OPERATOR: dict[str, str] = {
     "CUSTODY_REFUSED": Hold.Cause.CUSTODY,
-    "LifeCycleCashFlowIsPaused": Hold.Cause.PREFLIGHT,
-    "AccountHasNoRole": Hold.Cause.PREFLIGHT,
-    "INSUFFICIENT_PAYER_BALANCE": Hold.Cause.PREFLIGHT,
     "INSUFFICIENT_TX_FEE": Hold.Cause.PREFLIGHT,
 }
 
 
 def distribution_of(row: ContractTransaction) -> Distribution:
-    noun, _, uid = row.subject.partition(":")
-    if noun == "snapshot":
-        return Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract").get(
-            uid=uid
-        )
-    batches = Batch.objects.select_related(
-        "distribution__asset__payout_contract", "distribution__asset__backing_contract"
-    )
-    return batches.get(uid=uid).distribution
+    rows = Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract")
+    return rows.get(uid=row.group_uid)
 
 
 def why_not_snapshot(row: ContractTransaction) -> str | None:
-    return _why_not(distribution_of(row), needed=Distribution.Status.PLANNING)
+    return _why_not(row, needed=Distribution.Status.PLANNING)
 
 
 def why_not_batch(row: ContractTransaction) -> str | None:
-    return _why_not(distribution_of(row), needed=Distribution.Status.PROCESSING)
+    return _why_not(row, needed=Distribution.Status.PROCESSING)
 
 
-def _why_not(distribution: Distribution, *, needed: str) -> str | None:
-    if holds := list(Hold.objects.covering(distribution.hold_scopes)):
-        return f"held: {words(holds)}"
-    if distribution.status != needed:
-        return f"the distribution is {distribution.status}: {distribution.status_reason or 'it must be ' + needed}"
+def _why_not(row: ContractTransaction, *, needed: str) -> str | None:
+    """Holds of custody stop what is still to be signed, not what custody has signed already."""
+    distribution = distribution_of(row)
+    holds = list(Hold.objects.covering(distribution.hold_scopes))
+    stopping = [hold for hold in holds if hold.cause != Hold.Cause.CUSTODY or row.status != Status.SIGNED]
+    if stopping:
+        return f"held: {words(stopping)}"
+    status = distribution.status_before_hold if holds and distribution.is_held else distribution.status
+    if status != needed:
+        return f"the distribution is {status}: {distribution.status_reason or 'it must be ' + needed}"
     asset = distribution.asset
     for contract in (asset.payout_contract, asset.backing_contract):
         if contract and contract.status in (Contract.Status.BLOCKED, Contract.Status.PAUSED):
@@ -65,33 +61,43 @@ def on_batch_arrow(row: ContractTransaction, arrow: str) -> None:
 
 
 def _follow_custody(row: ContractTransaction, arrow: str, distribution: Distribution) -> None:
-    """HELD while custody waits; released when the signature has come, and by nobody but an operator after expiry."""
+    """HELD while custody waits; released when all have been signed, and by an operator alone after a refusal."""
     if arrow == "WAITING":
-        _hold(distribution, Hold.Cause.CUSTODY, _waits(row))
+        _hold(
+            distribution,
+            Hold.Cause.CUSTODY,
+            f"custody waits for approval of {row.transaction_id}; approve it there",
+        )
     elif arrow == Status.SIGNED and row.custody_waiting_since is not None:
         _approved(row, distribution)
-    elif arrow == Status.EXPIRED and row.custody_waiting_since is not None:
+    elif (
+        arrow == Status.EXPIRED and row.custody_waiting_since is not None and row.broadcast_started_at is None
+    ):
         late = f"custody's approval of {row.transaction_id} came too late or not at all; lift this hold to ask again"
-        _hold(distribution, Hold.Cause.CUSTODY, late)
+        _hold(distribution, Hold.Cause.CUSTODY, late, needs_operator=True)
     elif arrow == Status.FAILED and row.error_class in HOLDS:
-        _hold(distribution, HOLDS[row.error_class], row.error_text)
-
-
-def _waits(row: ContractTransaction) -> str:
-    return f"custody waits for approval of {row.transaction_id}; approve it there"
+        _hold(distribution, Hold.Cause.PREFLIGHT, row.error_text)
+    elif arrow == Status.FAILED and row.error_class in HOLDS_FOR_AN_OPERATOR:
+        words = f"{row.error_text}; lift this hold to try again"
+        _hold(distribution, HOLDS_FOR_AN_OPERATOR[row.error_class], words, needs_operator=True)
 
 
 def _approved(row: ContractTransaction, distribution: Distribution) -> None:
-    """Lifts the hold if it is about this very call: what custody refused or approved too late stays held."""
+    """Lifts the hold with the last approval. The lock makes two approvals at the same moment see each other."""
     scope, uid, cause = Hold.Scope.DISTRIBUTION, distribution.uid, Hold.Cause.CUSTODY
-    if not Hold.objects.open().filter(scope=scope, object_uid=uid, cause=cause, reason=_waits(row)).exists():
-        return
-    waiting = transactions_of(distribution).filter(status=Status.PLANNED, custody_waiting_since__isnull=False)
-    if other := waiting.exclude(pk=row.pk).first():
-        _hold(distribution, cause, _waits(other))
-    else:
+    list(Hold.objects.open().filter(scope=scope, object_uid=uid, cause=cause).select_for_update())
+    waiting = ContractTransaction.objects.filter(
+        group_uid=uid, status=Status.PLANNED, custody_waiting_since__isnull=False
+    )
+    if not waiting.exclude(pk=row.pk).exists():
         lift_own(scope=scope, object_uid=uid, cause=cause, reason="custody has signed")
 
 
-def _hold(distribution: Distribution, cause: str, reason: str) -> None:
-    place_hold(scope=Hold.Scope.DISTRIBUTION, object_uid=distribution.uid, cause=cause, reason=reason)
+def _hold(distribution: Distribution, cause: str, reason: str, *, needs_operator: bool = False) -> None:
+    place_hold(
+        scope=Hold.Scope.DISTRIBUTION,
+        object_uid=distribution.uid,
+        cause=cause,
+        reason=reason,
+        needs_operator=needs_operator,
+    )

@@ -11,7 +11,6 @@ The last term covers reservations that closed after B as well: their money had n
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
 from django.db.models import F, Sum
 
 from contracts import abi, clock
@@ -92,12 +91,9 @@ def draw(*, distribution_uid: str, subject: str, units: int, consensus_ns: int) 
     reservation = Reservation.objects.filter(distribution_uid=distribution_uid).first()
     if reservation is None or not units:
         return
-    try:
-        with transaction.atomic():
-            Draw.objects.create(
-                reservation=reservation, subject=subject, units=units, consensus_ns=consensus_ns
-            )
-    except IntegrityError:
+    values = {"reservation": reservation, "units": units, "consensus_ns": consensus_ns}
+    _, is_new = Draw.objects.get_or_create(subject=subject, defaults=values)
+    if not is_new:
         return
     Reservation.objects.filter(pk=reservation.pk).update(drawn_units=F("drawn_units") + units)
 

@@ -40,6 +40,7 @@ class Probe:
                 call=call,
                 purpose=PURPOSE,
                 subject=subject or f"probe:{new_uid()}",
+                group_uid=new_uid(),
                 has_guard=has_guard,
             )
 

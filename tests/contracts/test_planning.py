@@ -44,6 +44,7 @@ def test_a_purpose_without_an_owner_waits(probe: Probe) -> None:
             call=call,
             purpose="nobody",
             subject="s:1",
+            group_uid="s",
             has_guard=True,
         )
 

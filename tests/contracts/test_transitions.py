@@ -155,6 +155,7 @@ def _plan(contract: Contract, subject: str) -> None:
             call=call,
             purpose=subject,
             subject=subject,
+            group_uid="walk",
             has_guard=True,
         )
     except AlreadyOpen:

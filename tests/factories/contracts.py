@@ -127,6 +127,7 @@ class TransactionFactory(DjangoModelFactory[ContractTransaction]):
     arguments = factory.LazyFunction(lambda: [evm_address(1), 7])
     purpose = "batch"
     subject = factory.Sequence(lambda n: f"batch:{n:022d}")
+    group_uid = "nobody"
     attempt = 1
     has_guard = True
     gas_limit = 14_300_000

@@ -54,9 +54,11 @@ def run() -> Distribution:
     PaymentFactory.create_batch(2, distribution=row, batch=done, paid=True)
     PaymentFactory(distribution=row, batch=done, failed=True)
     PaymentFactory(distribution=row, batch=open_one)
-    TransactionFactory(subject=row.snapshot_subject, function="takeSnapshot", succeeded=True)
-    TransactionFactory(subject=done.subject, attempt=1, failed=True)
-    TransactionFactory(subject=done.subject, attempt=2, succeeded=True)
+    TransactionFactory(
+        group_uid=row.uid, subject=row.snapshot_subject, function="takeSnapshot", succeeded=True
+    )
+    TransactionFactory(group_uid=row.uid, subject=done.subject, attempt=1, failed=True)
+    TransactionFactory(group_uid=row.uid, subject=done.subject, attempt=2, succeeded=True)
     return row
 
 

@@ -63,7 +63,9 @@ def test_an_amount_that_cannot_be_paid_is_refused_with_the_fix(text: str, words:
         parse_units(text, decimals=6, symbol="USDC")
 
 
-@pytest.mark.parametrize(("text", "hundredths"), [("12.5", 1250), ("100", 10_000), ("0.01", 1), ("12.5%", 1250)])
+@pytest.mark.parametrize(
+    ("text", "hundredths"), [("12.5", 1250), ("100", 10_000), ("0.01", 1), ("12.5%", 1250)]
+)
 def test_a_percentage_is_hundredths_of_a_percent(text: str, hundredths: int) -> None:
     assert parse_percentage(text) == hundredths
 

@@ -45,4 +45,5 @@ def _words(distribution: Distribution) -> str:
         shown = format_units(distribution.amount_units, decimals=token.decimals, symbol=token.symbol)
         return f"{shown} to the holders of {distribution.asset.symbol}"
     hundredths = distribution.percentage_bp or 0
-    return f"{hundredths // 100}.{hundredths % 100:02d} % of the free {token.symbol} to the holders of {distribution.asset.symbol}"
+    share = f"{hundredths // 100}.{hundredths % 100:02d} %"
+    return f"{share} of the free {token.symbol} to the holders of {distribution.asset.symbol}"

@@ -71,4 +71,5 @@ def _line(distribution: Distribution) -> str:
     units = format_units(progress.paid_units, decimals=token.decimals, symbol=token.symbol)
     batches = " ".join(f"{status.lower()}={count}" for status, count in sorted(progress.batches.items()))
     why = f" ({distribution.status_reason})" if distribution.status_reason else ""
-    return f"{distribution.status:<12} {paid}/{progress.total} holders paid, {units}; batches {batches or 'none yet'}{why}"
+    head = f"{distribution.status:<12} {paid}/{progress.total} holders paid, {units}"
+    return f"{head}; batches {batches or 'none yet'}{why}"

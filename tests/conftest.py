@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import stamina
@@ -10,6 +11,7 @@ from django.conf import settings
 from pytest_django.fixtures import Settings
 
 from contracts import doorbell
+from devnet.services.processes import is_alive
 from tests.world import Pump, World
 
 
@@ -20,7 +22,16 @@ def _services(config: pytest.Config) -> list[object]:
     return [service for name, service in given.items() if name not in os.environ]
 
 
+def _forget_dead_runs(folder: Path) -> None:
+    """Removes what runs left behind that were killed; a run's folder is named by its process."""
+    for old in folder.iterdir() if folder.is_dir() else ():
+        if old.name.isdigit() and not is_alive(int(old.name)):
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):
+        _forget_dead_runs(settings.TEST_HOME.parent)
     for service in _services(session.config):
         service.start()
 

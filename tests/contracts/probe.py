@@ -52,6 +52,11 @@ class Probe:
         self.pump.run(reached, seconds=seconds)
         return row
 
+    def submitted(self) -> ContractTransaction:
+        """Sent, and nobody has looked for it yet."""
+        with self.pump.without("contracts.resolve_transaction"):
+            return self.until(self.plan(), Status.SUBMITTED)
+
     def until_waiting(self, row: ContractTransaction, words: str) -> ContractTransaction:
         def reached() -> bool:
             row.refresh_from_db()

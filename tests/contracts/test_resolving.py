@@ -1,6 +1,7 @@
 """From SUBMITTED to an end: found by id and hash, or absent by proof; nothing else ends a row."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -158,7 +159,7 @@ def somebody_else_sends(
 
 
 def test_a_stopped_wallet_still_settles_what_is_on_chain(probe: Probe) -> None:
-    row = probe.until(probe.plan(), Status.SUBMITTED)
+    row = probe.submitted()
     Wallet.objects.filter(pk=row.wallet_id).update(stopped_reason="a doubt")
 
     probe.until(row, Status.SUCCEEDED)
@@ -179,6 +180,20 @@ def test_a_failed_execution_is_failed_with_the_networks_reason(probe: Probe) -> 
 
     assert row.error_class == "INSUFFICIENT_GAS"
     assert row.consensus_at and row.fee_tinybars and row.resolved_at
+
+
+def test_a_call_that_fails_before_its_contract_runs_is_failed_without_a_result(probe: Probe) -> None:
+    """Such a record never gets a contract result; waiting for one would be waiting for ever."""
+    probe.world.fault("consensus.latency_ms", ms=300)
+    row = probe.submitted()
+    probe.world.advance(130)
+    time.sleep(0.35)
+
+    probe.until(row, Status.FAILED)
+
+    assert (row.error_class, row.result) == ("TRANSACTION_EXPIRED", None)
+    (record,) = probe.executed(row)
+    assert record.result == "TRANSACTION_EXPIRED"
 
 
 def test_a_revert_is_failed_with_the_contracts_own_error(probe: Probe) -> None:
@@ -211,7 +226,7 @@ def test_a_row_found_before_its_sending_was_noted_takes_both_arrows(probe: Probe
 
 
 def test_two_who_resolve_at_once_move_the_row_once(probe: Probe) -> None:
-    row = probe.until(probe.plan(), Status.SUBMITTED)
+    row = probe.submitted()
     probe.pump.rings.clear()
     probe.world.advance(2)
     barrier = threading.Barrier(2)
@@ -244,6 +259,32 @@ def test_a_partial_answer_is_not_final(probe: Probe) -> None:
     assert row.result is not None and row.result["output"]
 
 
+def test_a_failure_that_never_gets_a_final_result_is_a_failure_all_the_same(probe: Probe) -> None:
+    probe.world.fault("mirror.partial")
+    probe.world.fault("consensus.gas", base=3_000_000)
+    row = probe.until_waiting(probe.plan(), "the mirror node has it only in part")
+    probe.world.advance(61)
+
+    probe.until(row, Status.FAILED)
+
+    assert (row.error_class, row.error_text) == ("INSUFFICIENT_GAS", "INSUFFICIENT_GAS")
+
+
+def test_an_unexpected_error_waits_with_its_words_and_stops_nobody(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*arguments: object, **named: object) -> None:
+        raise ValueError("a shape nobody thought of")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("contracts.services.resolving._decoded", stumble)
+        row = probe.until_waiting(probe.plan(), "unexpected error, see the log of")
+    assert "ValueError: a shape nobody thought of" in row.waiting_reason
+    probe.world.advance(60)
+
+    probe.until(row, Status.SUCCEEDED)
+
+
 def test_a_mirror_that_lags_is_waited_for(probe: Probe) -> None:
     probe.world.fault("mirror.lag_seconds", seconds=0.7)
     row = probe.until_waiting(probe.plan(), "not on chain yet")
@@ -263,9 +304,9 @@ def test_of_two_mirror_nodes_one_may_lag(probe: Probe) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_mirror_that_answers_errors_is_asked_again(probe: Probe, status: int, quick_retries: None) -> None:
-    row = probe.until(probe.plan(), Status.SUBMITTED)
+    row = probe.submitted()
     probe.world.fault("mirror.error_rate", status=status)
-    probe.until_waiting(row, "the mirror node does not tell")
+    probe.until_waiting(row, "the mirror node does not answer")
     assert row.status == Status.SUBMITTED
 
     probe.world.clear("mirror.error_rate")
@@ -276,10 +317,10 @@ def test_a_mirror_that_answers_errors_is_asked_again(probe: Probe, status: int, 
 def test_a_mirror_that_is_down_for_longer_than_the_validity_expires_nothing(
     probe: Probe, quick_retries: None
 ) -> None:
-    row = probe.until(probe.plan(), Status.SUBMITTED)
+    row = probe.submitted()
     probe.world.fault("mirror.down")
     probe.pass_validity(row)
-    probe.until_waiting(row, "the mirror node does not tell")
+    probe.until_waiting(row, "the mirror node does not answer")
     looks(probe, row, 3, apart=31)
     assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
 

@@ -20,11 +20,11 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.development")
 django.setup()
 
-import contracts.tasks  # noqa: E402, F401
-import payouts.tasks  # noqa: E402, F401 - registers every fault point
 from django.conf import settings  # noqa: E402
 from redis import Redis  # noqa: E402
 
+import contracts.tasks  # noqa: E402, F401
+import payouts.tasks  # noqa: E402, F401 - registers every fault point
 from contracts import faults  # noqa: E402
 from contracts.models import Hold, Wallet  # noqa: E402
 from contracts.services.registering import NewAsset, add_asset  # noqa: E402

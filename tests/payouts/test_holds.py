@@ -1,14 +1,18 @@
 """HELD follows the holds: nothing is first sent under one, what is under way is settled, and nothing flaps."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from contracts.models import AuditEvent, Contract, ContractTransaction, Hold
 from contracts.services.holds import PAYDATE, HoldRefused, lift_hold, place_hold
+from contracts.services.signing import sign_transaction
 from payouts.models import Distribution
 from payouts.services.funding import is_in_flight
+from payouts.services.paying import pay_batch
 from payouts.services.showing import why_waiting
 from reserves.models import Reservation
 from tests.running import Status, assert_all_paid_once, start, until_planned
@@ -49,7 +53,8 @@ def test_an_operators_hold_in_mid_run_stops_the_rest_and_lets_what_was_sent_sett
     setting = world.asset(holders=6)
     distribution = until_planned(pump, start(setting, amount="60"))
     pump.send("payouts.pay_batch", distribution.batches.get(number=1).pk)
-    pump.drain()
+    with pump.without("contracts.resolve_transaction"):
+        pump.drain()
     assert ContractTransaction.objects.get(purpose="batch").status == "SUBMITTED"
 
     hold = place_hold(
@@ -360,6 +365,50 @@ def test_an_approval_in_time_lifts_its_own_hold(world: World, pump: Pump) -> Non
     assert_all_paid_once(setting, distribution)
 
 
+def sign_side_by_side(rows: list[ContractTransaction]) -> None:
+    """As the threads of a signer do: all of them have looked before any of them waits."""
+
+    def sign(pk: int) -> None:
+        try:
+            sign_transaction(pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(rows)) as pool:
+        list(pool.map(sign, [row.pk for row in rows]))
+
+
+def test_of_three_calls_waiting_for_approval_each_is_sent_when_it_is_approved(
+    world: World, pump: Pump, settings: Settings
+) -> None:
+    settings.BATCH_SIZE = 1
+    setting = world.asset(holders=3)
+    distribution = until_planned(pump, start(setting, amount="60"))
+    for batch in distribution.batches.all():
+        pay_batch(batch.pk)
+    pump.rings.clear()
+    rows = list(ContractTransaction.objects.filter(purpose="batch"))
+    world.fault("custody.latency_ms", match="/signatures", ms=300)
+    world.fault("custody.approval", match="/signatures", mode="pending")
+    sign_side_by_side(rows)
+    waiting = ContractTransaction.objects.filter(custody_waiting_since__isnull=False)
+    assert waiting.count() == len(rows)
+    world.clear("custody.latency_ms")
+    world.clear("custody.approval")
+
+    first, *rest = world.control.do_pending()
+    world.control.do_approve(first["id"])
+    pump.run(ContractTransaction.objects.filter(purpose="batch", status="SUCCEEDED").exists)
+    distribution.refresh_from_db()
+    assert distribution.status == Status.HELD
+    for signature in rest:
+        world.control.do_approve(signature["id"])
+    pump.until_status(distribution, Status.COMPLETED)
+
+    assert not Hold.objects.open().exists()
+    assert_all_paid_once(setting, distribution)
+
+
 def test_with_a_lead_every_holder_is_paid_once(world: World, pump: Pump, settings: Settings) -> None:
     setting = world.asset(holders=3)
     distribution = until_planned(pump, start(setting, amount="60"))
@@ -384,7 +433,7 @@ def test_a_rejected_signature_holds_the_run_until_an_operator_asks_again(world: 
     distribution.refresh_from_db()
     assert (distribution.status, distribution.status_reason) == (
         Status.HELD,
-        "custody answered REJECTED: not this month",
+        "custody answered REJECTED: not this month; lift this hold to try again",
     )
     assert world.signatures_asked() == 1
     lift_hold(Hold.objects.open().get(), reason="now it is", by="ann")

@@ -13,7 +13,6 @@ from django.conf import settings
 from devnet import holders
 from tests.stack.installation import Installation, cloned
 
-pytestmark = pytest.mark.xdist_group("stack")
 POOL = 125_000_500_000
 # Nobody listens on the discard port.
 DEAD_PROXY = "http://127.0.0.1:9"

@@ -25,7 +25,6 @@ from tests.stack.installation import Installation, beside
 from tests.stack.spellings import spellings
 from tests.stack.visitor import Visitor
 
-pytestmark = pytest.mark.xdist_group("stack")
 PLANTED = {
     "SECRET_KEY": f"planted&key+with/odd=characters%{secrets.token_urlsafe(48)}",
     "EMAIL_URL": f"smtp://mailer:planted%2Fmail%26{secrets.token_hex(12)}@127.0.0.1:9",
@@ -184,10 +183,8 @@ END = "the end of the test"
 
 
 def _listen(monitor: "redis.client.Monitor", heard: list[str]) -> None:
-    for entry in monitor.listen():
-        heard.append(entry["command"])
-        if END in entry["command"]:
-            return
+    while not heard or END not in heard[-1]:
+        heard.append(monitor.next_command()["command"])
 
 
 @pytest.fixture(scope="module")

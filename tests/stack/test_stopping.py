@@ -12,7 +12,6 @@ from django.conf import settings
 
 from tests.stack.installation import Installation, beside
 
-pytestmark = pytest.mark.xdist_group("stack")
 REDIS_DATABASE = 7
 
 

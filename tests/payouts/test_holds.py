@@ -414,7 +414,7 @@ def test_with_a_lead_every_holder_is_paid_once(world: World, pump: Pump, setting
     distribution = until_planned(pump, start(setting, amount="60"))
     settings.CUSTODY_APPROVAL_LEAD = 600
     until_custody_waits(world, pump, distribution)
-    world.advance(500)
+    world.advance(590)
     world.control.do_approve()
 
     pump.until_status(distribution, Status.COMPLETED)

@@ -40,7 +40,10 @@ def test_a_trouble_in_mid_run_costs_time_and_nothing_else(
     assert {row.attempt for row in ContractTransaction.objects.all()} == {1}
 
 
-def test_a_batch_that_is_lost_expires_and_is_paid_by_its_next_attempt(world: World, pump: Pump) -> None:
+def test_a_batch_that_is_lost_expires_and_is_paid_by_its_next_attempt(
+    world: World, pump: Pump, settings: Settings
+) -> None:
+    settings.TRANSACTION_VALID_SECONDS = 30
     setting = world.asset(holders=3)
     distribution = until_planned(pump, start(setting, amount="90"))
     world.fault("consensus.lose", match=f"{distribution.batches.get().subject}:1")
@@ -52,7 +55,10 @@ def test_a_batch_that_is_lost_expires_and_is_paid_by_its_next_attempt(world: Wor
     assert_all_paid_once(setting, distribution)
 
 
-def test_a_snapshot_that_is_lost_is_taken_again_and_is_the_only_one(world: World, pump: Pump) -> None:
+def test_a_snapshot_that_is_lost_is_taken_again_and_is_the_only_one(
+    world: World, pump: Pump, settings: Settings
+) -> None:
+    settings.TRANSACTION_VALID_SECONDS = 30
     setting = world.asset(holders=3)
     distribution = start(setting, amount="90")
     world.fault("consensus.lose", match=f"{distribution.snapshot_subject}:1")

@@ -184,7 +184,7 @@ END = "the end of the test"
 
 def _listen(monitor: "redis.client.Monitor", heard: list[str]) -> None:
     while not heard or END not in heard[-1]:
-        heard.append(monitor.next_command()["command"])
+        heard.append(monitor.next_command()["command"])  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module")

@@ -32,10 +32,15 @@ class Wallet(models.Model):
         DFNS = "DFNS"
         LOCAL = "LOCAL"
 
+    class Role(models.TextChoices):
+        PAYER = "PAYER", "Payer and executor (Hedera)"
+        SOURCE = "SOURCE", "Source and admin (Stellar)"
+
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
     label = models.CharField(max_length=80, blank=True)
     network = models.CharField(max_length=20, choices=Network.choices)
     custodian = models.CharField(max_length=8, choices=Custodian.choices)
+    role = models.CharField(max_length=6, choices=Role.choices, default=Role.PAYER)
     custody_wallet_id = models.CharField(max_length=64)
     custody_key_id = models.CharField(max_length=64)
     key_scheme = models.CharField(max_length=12, choices=KeyScheme.choices, help_text="As read from custody.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from structlog.contextvars import bound_contextvars
 
 from contracts import clock, gates
 from contracts.gateways.errors import GatewayError
@@ -27,14 +28,19 @@ def visit(row_id: int, step: Callable[[ContractTransaction], None], *, asked: st
     with lease(ContractTransaction, row_id) as row:
         if row is None or not row.is_open:
             return
-        try:
-            step(row)
-        except GatewayError as error:
-            postpone(row, f"{asked} does not answer: {error}")
-        except Exception as error:
-            log.exception("unexpected_error", subject=row.subject, transaction_id=row.transaction_id)
-            words = f"unexpected error, see the log of {row.subject}: {type(error).__name__}: {error}"
-            postpone(row, words, longest=LONGEST_PAUSE_UNEXPECTED)
+        with bound_contextvars(distribution=row.group_uid, subject=row.subject, attempt=row.attempt):
+            _take_step(row, step, asked)
+
+
+def _take_step(row: ContractTransaction, step: Callable[[ContractTransaction], None], asked: str) -> None:
+    try:
+        step(row)
+    except GatewayError as error:
+        postpone(row, f"{asked} does not answer: {error}")
+    except Exception as error:
+        log.exception("unexpected_error", transaction_id=row.transaction_id)
+        words = f"unexpected error, see the log of {row.subject}: {type(error).__name__}: {error}"
+        postpone(row, words, longest=LONGEST_PAUSE_UNEXPECTED)
 
 
 def advance(

@@ -5,6 +5,7 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
+from structlog.contextvars import bound_contextvars
 
 from contracts import clock
 from contracts.faults import fault_point
@@ -49,14 +50,19 @@ def pay_batch(pk: int) -> None:
     with lease(Batch, pk) as batch:
         if batch is None or batch.status not in (Batch.Status.PENDING, Batch.Status.PROCESSING):
             return
-        try:
-            _step(batch)
-        except GatewayError as error:
-            wait_batch(batch, f"the chain could not be asked: {error}")
-        except Exception as error:
-            log.exception("unexpected_error", batch=batch.uid, distribution=batch.distribution.uid)
-            words = f"unexpected error, see the log of batch {batch.uid}: {type(error).__name__}: {error}"
-            wait_batch(batch, words, pause=timedelta(minutes=1))
+        with bound_contextvars(distribution=batch.distribution.uid, batch=batch.uid):
+            _take_step(batch)
+
+
+def _take_step(batch: Batch) -> None:
+    try:
+        _step(batch)
+    except GatewayError as error:
+        wait_batch(batch, f"the chain could not be asked: {error}")
+    except Exception as error:
+        log.exception("unexpected_error")
+        words = f"unexpected error, see the log of batch {batch.uid}: {type(error).__name__}: {error}"
+        wait_batch(batch, words, pause=timedelta(minutes=1))
 
 
 def _step(batch: Batch) -> None:

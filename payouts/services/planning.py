@@ -7,6 +7,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Q, Sum
+from structlog.contextvars import bound_contextvars
 
 from contracts import clock
 from contracts.doorbell import ring
@@ -39,14 +40,19 @@ def advance_distribution(pk: int) -> None:
     with lease(Distribution, pk) as distribution:
         if distribution is None or distribution.status != Status.PLANNING:
             return
-        try:
-            _advance(distribution)
-        except GatewayError as error:
-            wait(distribution, f"the chain could not be asked: {error}")
-        except Exception as error:
-            log.exception("unexpected_error", distribution=distribution.uid)
-            words = f"unexpected error, see the log of {distribution.uid}: {type(error).__name__}: {error}"
-            wait(distribution, words, pause=PAUSE_UNEXPECTED)
+        with bound_contextvars(distribution=distribution.uid):
+            _take_step(distribution)
+
+
+def _take_step(distribution: Distribution) -> None:
+    try:
+        _advance(distribution)
+    except GatewayError as error:
+        wait(distribution, f"the chain could not be asked: {error}")
+    except Exception as error:
+        log.exception("unexpected_error")
+        words = f"unexpected error, see the log of {distribution.uid}: {type(error).__name__}: {error}"
+        wait(distribution, words, pause=PAUSE_UNEXPECTED)
 
 
 def _advance(distribution: Distribution) -> None:

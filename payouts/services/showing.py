@@ -53,9 +53,13 @@ def why_waiting(distribution: Distribution) -> list[str]:
         reasons.append(distribution.status_reason)
     waiting = distribution.batches.open().exclude(waiting_reason="").values("waiting_reason")
     common = waiting.annotate(count=Count("id")).order_by("-count")[:ACTIVE_TRANSACTIONS_SHOWN]
-    reasons += [f"{row['count']} batches: {row['waiting_reason']}" for row in common]
+    reasons += [f"{_batches(row['count'])}: {row['waiting_reason']}" for row in common]
     calls = transactions_of(distribution).open().exclude(waiting_reason="")[:ACTIVE_TRANSACTIONS_SHOWN]
     return reasons + [f"{call}: {call.waiting_reason}" for call in calls]
+
+
+def _batches(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count} batches"
 
 
 def failures_of(distribution: Distribution) -> list[tuple[str, int]]:

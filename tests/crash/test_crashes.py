@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from devnet.services.stack import Stack
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_AFTER_RESTART = 15
 PHASES = ("payout", "revert", "lost", "approval", "shortfall", "replies", "throttled", "emptied")
+TWO_OF_EACH = {"worker": 2, "signer": 2, "beat": 2}
 SHORT = {
     "BATCH_SIZE": "5",
     "PLAN_PAGE_SIZE": "5",
@@ -51,10 +54,9 @@ def drive(home: Path, *phases: str) -> dict[str, Any]:
     return report
 
 
-@pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    """The whole matrix on one stack, and the same stack started again with two of each process."""
-    home: Path = settings.TEST_HOME / "stack"  # a folder that the user of PostgreSQL may enter
+@contextmanager
+def running_stack(home: Path, copies: dict[str, int] | None = None) -> Iterator[Stack]:
+    """A stack in a folder that the user of PostgreSQL may enter, which pytest's own folders are not."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name not in environment(home)]:
             patch.delenv(name)
@@ -62,14 +64,22 @@ def report() -> dict[str, Any]:
             patch.setenv(name, value)
         stack = Stack(home)
         try:
-            stack.up()
+            stack.up(copies)
             register_wallet(home)
-            report = drive(home, *PHASES)
-            stack.down()
-            stack.up({"worker": 2, "signer": 2, "beat": 2})
-            report["runs"] += drive(home, "crowd")["runs"]
+            yield stack
         finally:
             stack.down()
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """The whole matrix on one stack, and the same stack started again with two of each process."""
+    home: Path = settings.TEST_HOME / "stack"
+    with running_stack(home) as stack:
+        report = drive(home, *PHASES)
+        stack.down()
+        stack.up(TWO_OF_EACH)
+        report["runs"] += drive(home, "crowd")["runs"]
     return report
 
 
@@ -145,3 +155,14 @@ def test_a_run_short_of_money_names_the_shortfall_and_runs_after_the_top_up(repo
 def test_trouble_around_the_processes_pays_each_holder_once(report: dict[str, Any], scenario: str) -> None:
     for run in runs_of(report, scenario):
         assert_paid_once(run)
+
+
+@pytest.mark.long
+def test_the_whole_matrix_with_two_of_each_process_pays_each_holder_once() -> None:
+    home: Path = settings.TEST_HOME / "pair"
+    with running_stack(home, TWO_OF_EACH):
+        report = drive(home, *PHASES)
+    for run in report["runs"]:
+        assert run["chain_equals_database"], run
+        if run["scenario"] != "revert":
+            assert_paid_once(run)

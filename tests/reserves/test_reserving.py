@@ -103,7 +103,7 @@ class History:
                 ), "what is free is not exactly what is there and not owed"
 
 
-amounts = st.integers(1, 120)
+amounts = st.integers(1, 60)
 picks = st.integers(0, 9)
 steps = st.one_of(
     st.tuples(st.just("reserve"), amounts, st.integers(0, 4)),
@@ -115,8 +115,8 @@ steps = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(units=st.integers(0, 200), history=st.lists(steps, max_size=25))
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(units=st.integers(0, 200), history=st.lists(steps, min_size=8, max_size=30))
 def test_no_history_promises_more_than_there_is_or_withholds_what_is_free(
     units: int, history: list[tuple[Any, ...]]
 ) -> None:

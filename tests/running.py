@@ -1,5 +1,6 @@
 """Creating and starting distributions in tests, and the promise every one of them is held to."""
 
+from contracts.models import AuditEvent
 from payouts.models import Distribution, Payment
 from payouts.services.creating import NewDistribution, create_distribution
 from payouts.services.showing import compare_with_chain
@@ -44,3 +45,16 @@ def assert_all_paid_once(setting: Setting, distribution: Distribution) -> None:
     assert sum(expected.values()) + (distribution.dust_units or 0) == distribution.pool_units
     assert distribution.paid_units == sum(expected.values())
     assert compare_with_chain(distribution).differing == ()
+
+
+def moves(distribution: Distribution) -> list[str]:
+    """Every status the distribution went to, in order."""
+    events = AuditEvent.objects.filter(noun="distribution", object_id=distribution.pk, what="status")
+    return list(events.order_by("id").values_list("target", flat=True))
+
+
+def idle(pump: Pump) -> None:
+    """Forty seconds in which workers and sweeps do whatever they want to."""
+    for _ in range(8):
+        pump.world.advance(5)
+        pump.beat()

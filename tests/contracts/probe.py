@@ -5,6 +5,7 @@ from django.db import transaction
 from contracts.ids import new_uid
 from contracts.models import ContractTransaction
 from contracts.services.planning import Call, plan_transaction
+from contracts.services.resolving import resolve_transaction
 from devnet.records import Record
 from tests.world import Pump, Setting
 
@@ -78,3 +79,17 @@ class Probe:
     def somebody_pays(self) -> None:
         """Another call of the same payer, later than everything before."""
         self.until(self.plan(), Status.SUCCEEDED)
+
+
+def lost(probe: Probe, *, has_guard: bool = True) -> ContractTransaction:
+    """Accepted by nodes, and never seen again."""
+    row = probe.plan(has_guard=has_guard)
+    probe.world.fault("consensus.lose", match=row.subject)
+    return probe.until(row, Status.SUBMITTED)
+
+
+def looks(probe: Probe, row: ContractTransaction, count: int, *, apart: int) -> None:
+    for _ in range(count):
+        resolve_transaction(row.pk)
+        row.refresh_from_db()
+        probe.world.advance(apart)

@@ -13,21 +13,7 @@ from contracts.gateways import hedera
 from contracts.models import ContractTransaction, Wallet
 from contracts.services.resolving import resolve_transaction
 from contracts.services.signing import sign_transaction
-from tests.contracts.probe import Probe, Status
-
-
-def lost(probe: Probe, *, has_guard: bool = True) -> ContractTransaction:
-    """Accepted by nodes, and never seen again."""
-    row = probe.plan(has_guard=has_guard)
-    probe.world.fault("consensus.lose", match=row.subject)
-    return probe.until(row, Status.SUBMITTED)
-
-
-def looks(probe: Probe, row: ContractTransaction, count: int, *, apart: int) -> None:
-    for _ in range(count):
-        resolve_transaction(row.pk)
-        row.refresh_from_db()
-        probe.world.advance(apart)
+from tests.contracts.probe import Probe, Status, looks, lost
 
 
 def test_a_lost_transaction_expires_by_proof_and_its_next_attempt_is_executed_once(probe: Probe) -> None:
@@ -114,16 +100,6 @@ def test_a_row_never_sent_needs_only_the_chains_time(probe: Probe) -> None:
     probe.until(row, Status.EXPIRED)
 
     assert row.error_text == "never sent, and the chain has passed its validity"
-
-
-def test_our_own_clock_alone_expires_nothing(probe: Probe) -> None:
-    """The chain's time stands still as far as the mirror shows; ours has long passed the validity."""
-    row = lost(probe)
-    probe.world.fault("mirror.lag_seconds", seconds=1000)
-    probe.world.advance(400)
-    looks(probe, row, 4, apart=31)
-
-    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
 
 
 def test_the_same_id_with_another_hash_stops_the_wallet(
@@ -246,30 +222,6 @@ def test_two_who_resolve_at_once_move_the_row_once(probe: Probe) -> None:
     assert probe.arrows.count("SUCCEEDED") == 1
 
 
-# -- troubles of the mirror node
-
-
-def test_a_partial_answer_is_not_final(probe: Probe) -> None:
-    probe.world.fault("mirror.partial")
-    row = probe.until_waiting(probe.plan(), "the mirror node has it only in part")
-    assert row.status == Status.SUBMITTED
-
-    probe.world.clear("mirror.partial")
-    probe.until(row, Status.SUCCEEDED)
-    assert row.result is not None and row.result["output"]
-
-
-def test_a_failure_that_never_gets_a_final_result_is_a_failure_all_the_same(probe: Probe) -> None:
-    probe.world.fault("mirror.partial")
-    probe.world.fault("consensus.gas", base=3_000_000)
-    row = probe.until_waiting(probe.plan(), "the mirror node has it only in part")
-    probe.world.advance(61)
-
-    probe.until(row, Status.FAILED)
-
-    assert (row.error_class, row.error_text) == ("INSUFFICIENT_GAS", "INSUFFICIENT_GAS")
-
-
 def test_an_unexpected_error_waits_with_its_words_and_stops_nobody(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,47 +234,4 @@ def test_an_unexpected_error_waits_with_its_words_and_stops_nobody(
     assert "ValueError: a shape nobody thought of" in row.waiting_reason
     probe.world.advance(60)
 
-    probe.until(row, Status.SUCCEEDED)
-
-
-def test_a_mirror_that_lags_is_waited_for(probe: Probe) -> None:
-    probe.world.fault("mirror.lag_seconds", seconds=0.7)
-    row = probe.until_waiting(probe.plan(), "not on chain yet")
-
-    probe.until(row, Status.SUCCEEDED)
-
-    assert (row.attempt, len(probe.executed(row))) == (1, 1)
-
-
-def test_of_two_mirror_nodes_one_may_lag(probe: Probe) -> None:
-    """Behind one address every request may meet another of them; absence in the late one proves nothing."""
-    probe.world.fault("mirror.lag_seconds", seconds=0.7, replica=1)
-    rows = [probe.until(probe.plan(), Status.SUCCEEDED) for _ in range(3)]
-
-    assert [(row.attempt, len(probe.executed(row))) for row in rows] == [(1, 1)] * 3
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_mirror_that_answers_errors_is_asked_again(probe: Probe, status: int, quick_retries: None) -> None:
-    row = probe.submitted()
-    probe.world.fault("mirror.error_rate", status=status)
-    probe.until_waiting(row, "the mirror node does not answer")
-    assert row.status == Status.SUBMITTED
-
-    probe.world.clear("mirror.error_rate")
-    probe.until(row, Status.SUCCEEDED)
-    assert len(probe.executed(row)) == 1
-
-
-def test_a_mirror_that_is_down_for_longer_than_the_validity_expires_nothing(
-    probe: Probe, quick_retries: None
-) -> None:
-    row = probe.submitted()
-    probe.world.fault("mirror.down")
-    probe.pass_validity(row)
-    probe.until_waiting(row, "the mirror node does not answer")
-    looks(probe, row, 3, apart=31)
-    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
-
-    probe.world.clear("mirror.down")
     probe.until(row, Status.SUCCEEDED)

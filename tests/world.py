@@ -150,7 +150,9 @@ class Pump:
         self._deaf: set[str] = set()
 
     def send(self, name: str, row_id: int, after: float = 0) -> None:
-        self.rings.append((name, row_id))
+        """A ring for later is left to the sweep: it would be answered before its time here."""
+        if not after:
+            self.rings.append((name, row_id))
 
     def drain(self) -> None:
         while self.rings:

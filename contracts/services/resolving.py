@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 
 from contracts import abi, clock
+from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.gateways.mirror import ContractResult, TransactionRecord, mirror
 from contracts.models import ContractTransaction
@@ -165,8 +166,12 @@ def read_result_again(row: ContractTransaction) -> bool:
 
 
 def _later(row: ContractTransaction, reason: str) -> None:
-    pause = SLOW_LOOK if _is_older(row, QUICK_LOOKS_FOR) else NEXT_LOOK
-    postpone(row, reason, until=clock.now() + pause)
+    """A fresh row is looked at again in a second, by a ring of its own; the sweep comes for what is lost."""
+    if _is_older(row, QUICK_LOOKS_FOR):
+        postpone(row, reason, until=clock.now() + SLOW_LOOK)
+        return
+    postpone(row, reason, until=clock.now() + 3 * NEXT_LOOK)
+    ring("contracts.resolve_transaction", row.pk, after=NEXT_LOOK.total_seconds())
 
 
 def _not_found(row: ContractTransaction) -> None:

@@ -3,14 +3,20 @@
 from datetime import timedelta
 
 from contracts import clock
+from contracts.doorbell import ring
 from payouts.models import Distribution
 
 SHORT_PAUSE = timedelta(seconds=2)
 
 
 def wait(distribution: Distribution, reason: str, *, pause: timedelta = SHORT_PAUSE) -> None:
-    """Stores when to look again, and why while it is being planned: a hold's reason stays where it is."""
+    """Stores when to look again, and why while it is being planned: a hold's reason stays where it is.
+
+    A pause shorter than a sweep's gets a ring of its own.
+    """
     distribution.next_attempt_at = clock.now() + pause
+    if distribution.status == Distribution.Status.PLANNING and pause < SHORT_PAUSE:
+        ring("payouts.advance_distribution", distribution.pk, after=pause.total_seconds())
     rows = Distribution.objects.filter(pk=distribution.pk)
     rows.update(next_attempt_at=distribution.next_attempt_at)
     rows.filter(status=Distribution.Status.PLANNING).update(status_reason=reason)

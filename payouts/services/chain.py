@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Min
+
 from contracts import abi, clock
 from contracts.gateways.errors import Unavailable
 from contracts.gateways.mirror import Log, TransactionRecord, mirror
-from contracts.models import Asset, Contract
+from contracts.models import Asset, Contract, ContractTransaction
 from payouts.models import Distribution
 
 LCCF_PAYOUT_EVENT = "AmountSnapshotByAddressesExecuted"
@@ -56,10 +58,16 @@ def is_asset_paused(asset: Asset) -> bool:
 
 
 def snapshot_records(distribution: Distribution) -> Iterator[TransactionRecord]:
-    """Successful calls of the payer since the distribution exists whose memo carries its snapshot subject."""
+    """Successful calls of the payer since the distribution exists whose memo carries its snapshot subject.
+
+    Our clock may have been ahead when it was created, so the first attempt's own time counts as well.
+    """
     payer = distribution.asset.payout_contract.wallet.account
-    since = int(distribution.created_at.timestamp()) * clock.NANOSECONDS - 60 * clock.NANOSECONDS
-    for record in mirror().account_transactions(payer, since_ns=since, result="success"):
+    attempts = ContractTransaction.objects.of(distribution.snapshot_subject)
+    created_ns = int(distribution.created_at.timestamp()) * clock.NANOSECONDS
+    first_ns = attempts.aggregate(first=Min("valid_start_ns"))["first"] or created_ns
+    since_ns = min(created_ns, first_ns) - 60 * clock.NANOSECONDS
+    for record in mirror().account_transactions(payer, since_ns=since_ns, result="success"):
         words = record.memo.decode("ascii", "replace").split(":")
         if (
             record.payer == payer

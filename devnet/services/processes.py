@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
+TETHER = Path(__file__).with_name("tether.py")
 # Loaded before any fork: between fork and exec a child may only make plain system calls.
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -19,10 +20,7 @@ class ServiceFailed(Exception):
 
 
 def tethered(ending: signal.Signals) -> Callable[[], None] | None:
-    """A `preexec_fn`: the kernel sends `ending` to the child when its parent dies, even of -9.
-
-    The parent is the thread that starts the child, so start from the main thread. None where no kernel does this.
-    """
+    """As `tether`, but a `preexec_fn`: for a child of another user, who may not be able to read our Python."""
     libc = _libc
     if libc is None:
         return None
@@ -34,6 +32,16 @@ def tethered(ending: signal.Signals) -> Callable[[], None] | None:
             os._exit(1)
 
     return ask
+
+
+def tether(ending: signal.Signals) -> list[str]:
+    """The beginning of a command that gets `ending` from the kernel when its parent dies, even of -9.
+
+    The parent is the thread that starts it, so start from the main thread. Empty where no kernel does this.
+    """
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(int(ending))]
 
 
 def is_alive(pid: int) -> bool:

@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from devnet.services.paths import freshen_port, kept_port
 from devnet.services.postgres import kept_password
-from devnet.services.processes import ServiceFailed, end, read_pid, tethered, wait_until
+from devnet.services.processes import ServiceFailed, end, read_pid, tether, wait_until
 
 START_SECONDS = 20
 # The library's default tries four times, which makes a plain no slow.
@@ -72,13 +72,12 @@ class Redis:
     def _launch(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
-                [str(binary()), "-"],
+                [*tether(signal.SIGTERM), str(binary()), "-"],
                 cwd=self.data,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=tethered(signal.SIGTERM),
             )
         # By standard input, since a command line would show the password to every user of the machine.
         if process.stdin is not None:

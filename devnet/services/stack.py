@@ -18,7 +18,7 @@ from config import boot
 from devnet.services import environment
 from devnet.services.paths import freshen_port, kept_port
 from devnet.services.postgres import Postgres
-from devnet.services.processes import ServiceFailed, end, read_pid, tethered, wait_until
+from devnet.services.processes import ServiceFailed, end, read_pid, tether, wait_until
 from devnet.services.redis import Redis
 from devnet.services.supervisor import Entry, Supervisor, read_procfile, scaled
 
@@ -159,12 +159,11 @@ class Stack:
 
     def _devnet_addresses(self) -> dict[str, str]:
         done = subprocess.run(  # noqa: S603
-            [PYTHON, "-m", "devnet.services.addresses", str(self.home / "devnet")],
+            [*tether(signal.SIGKILL), PYTHON, "-m", "devnet.services.addresses", str(self.home / "devnet")],
             cwd=boot.BASE_DIR,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=tethered(signal.SIGKILL),
         )
         if done.returncode:
             raise ServiceFailed("the devnet could not be prepared; its error stands above")
@@ -173,12 +172,11 @@ class Stack:
 
     def _release(self) -> None:
         done = subprocess.run(  # noqa: S603
-            [PYTHON, "manage.py", "prepare_database", "--forget-heartbeats"],
+            [*tether(signal.SIGKILL), PYTHON, "manage.py", "prepare_database", "--forget-heartbeats"],
             cwd=boot.BASE_DIR,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=tethered(signal.SIGKILL),
         )
         if done.returncode:
             raise ServiceFailed("the database could not be prepared; the error stands above")

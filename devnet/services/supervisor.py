@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from devnet.services.processes import tethered
+from devnet.services.processes import tether
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
@@ -66,16 +66,15 @@ class Child:
         for file in (self.log, self.pid_file):
             file.parent.mkdir(parents=True, exist_ok=True)
         self._started_at = time.monotonic()
+        # Not a gentle signal: its output has nobody left to read it, and nothing of ours needs a farewell.
         self.process = subprocess.Popen(  # noqa: S603
-            self.entry.command,
+            [*tether(signal.SIGKILL), *self.entry.command],
             cwd=self.folder,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # Not a gentle signal: its output has nobody left to read it, and nothing of ours needs a farewell.
-            preexec_fn=tethered(signal.SIGKILL),
         )
         self.pid_file.write_text(str(self.process.pid))
         threading.Thread(target=self._copy_output, args=(self.process,), daemon=True).start()

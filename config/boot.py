@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 BASE_DIR = Path(__file__).resolve().parent.parent
 _sources: Sources | None = None
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# gRPC's own fork handlers crash one child in twenty of a process that uses it (seen with grpcio 1.85). Nothing here
+# uses gRPC on both sides of a fork, so they are switched off before the library is loaded.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 def home() -> Path:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from django.db import models
@@ -31,21 +31,12 @@ class Transitions:
     def reason(self, source: str, target: str) -> str:
         return self._known[source, target].reason
 
-    def sources_of(self, target: str) -> tuple[str, ...]:
-        return tuple(arrow.source for arrow in self.arrows if arrow.target == target)
-
     def targets_of(self, source: str) -> tuple[str, ...]:
         return tuple(arrow.target for arrow in self.arrows if arrow.source == source)
 
 
 class IllegalMove(Exception):
     """Code asked for an arrow that the table does not have: a defect, never a race."""
-
-
-class Moving(Protocol):
-    TRANSITIONS: Transitions
-    status: str
-    pk: Any
 
 
 def move(

@@ -56,7 +56,7 @@ def _sign_planned(row: ContractTransaction) -> None:
         _collect(row)
     elif reason := _pending_elsewhere(row) or gates.why_not(row):
         postpone(row, reason)
-    elif (row.valid_start_ns is None or _is_young(row)) and _has_custody_slot(row) and _fix_identity(row):
+    elif _may_still_be_signed(row) and _has_custody_slot(row) and _fix_identity(row):
         IDENTIFIED.reach(row.subject)
         node = _first_node(row)
         sign_body_for(row, node)
@@ -104,7 +104,7 @@ def _has_custody_slot(row: ContractTransaction) -> bool:
 def _fix_identity(row: ContractTransaction) -> bool:
     """Fixes transaction id and validity once and for ever; True when the row has them afterwards."""
     if row.valid_start_ns is not None:
-        return _is_young(row)
+        return True
     now_ns = clock.now_ns()
     start = now_ns - VALID_START_LEAD_NS + settings.CUSTODY_APPROVAL_LEAD * clock.NANOSECONDS
     with transaction.atomic():
@@ -130,6 +130,11 @@ def _store_identity(row: ContractTransaction, start: int, now: datetime) -> bool
     for name, value in columns.items() if fixed else ():
         setattr(row, name, value)
     return bool(fixed)
+
+
+def _may_still_be_signed(row: ContractTransaction) -> bool:
+    """Asked before a slot is taken: a row with an old identity must not use up the budget."""
+    return row.valid_start_ns is None or _is_young(row)
 
 
 def _is_young(row: ContractTransaction) -> bool:

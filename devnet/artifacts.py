@@ -81,7 +81,12 @@ def parse(document: Mapping[str, Any], name: str = "Contract") -> Artifact:
 
 def selector(entry: Mapping[str, Any]) -> bytes:
     types = ",".join(type_text(item) for item in entry["inputs"])
-    return keccak(text=f"{entry['name']}({types})")[:4]
+    return _selector_of(f"{entry['name']}({types})")
+
+
+@cache
+def _selector_of(signature: str) -> bytes:
+    return keccak(text=signature)[:4]
 
 
 def type_text(item: Mapping[str, Any]) -> str:

@@ -67,10 +67,12 @@ class Chain:
         self._queue: list[_Work] = []
         self._sequence = itertools.count()
         self._wake = threading.Condition()
-        self._accepted: dict[tuple[str, str], int] = {}
+        # By transaction id: which nodes have taken it, and until when it is valid.
+        self._accepted: dict[str, dict[str, int]] = {}
         self._thread: threading.Thread | None = None
         self.is_open = False
         self._next_block_at = 0.0
+        state.views.live = self._view_live
 
     # -- life
 
@@ -97,18 +99,18 @@ class Chain:
 
     def accept(self, submission: Submission, node: str) -> bool:
         """Takes a transaction from a node; False if that node, or consensus, has seen the id before."""
-        key = (node, submission.transaction_id)
+        identity = submission.transaction_id
         with self._wake:
-            if key in self._accepted or self.ledger.by_id(submission.transaction_id):
+            if node in self._accepted.get(identity, ()) or self.ledger.by_id(identity):
                 return False
-            self._accepted[key] = submission.valid_until_ns
+            self._accepted.setdefault(identity, {})[node] = submission.valid_until_ns
         delay = self._faults.hit("consensus.latency_ms", submission.memo.decode())
         seconds = float(delay["ms"]) / 1000 if delay and "ms" in delay else self._consensus_seconds
         self._enqueue(lambda: self._handle(submission), seconds)
         return True
 
     def is_pending(self, transaction_id: str) -> bool:
-        return any(known == transaction_id for _, known in list(self._accepted))
+        return transaction_id in self._accepted
 
     def perform(self, job: Callable[["Chain"], T]) -> T:
         """Runs an administrator's job on the chain thread, in order with everything else."""
@@ -126,6 +128,21 @@ class Chain:
     def close_block(self) -> None:
         """Ends the open record file now, so that mirrors show its records."""
         self.perform(lambda chain: chain._close_block())
+
+    def _view_live(
+        self, position: int, sender: str, to: str, data: bytes, block: int, at_ns: int
+    ) -> tuple[bool, bytes] | None:
+        """Reads the state behind the first `position` steps; None when the chain is past it, or stopped."""
+
+        def read(chain: "Chain") -> tuple[bool, bytes] | None:
+            if len(chain.state.steps) != position:
+                return None
+            return chain.state.machine.view(sender, to, data, block, at_ns)
+
+        try:
+            return self.perform(read)
+        except ChainStopped:
+            return None
 
     # -- for jobs on the chain thread
 
@@ -229,8 +246,8 @@ class Chain:
     def _forget_expired(self) -> None:
         now = self.now_ns()
         with self._wake:
-            for key in [key for key, until in self._accepted.items() if until < now]:
-                del self._accepted[key]
+            for identity in [one for one, nodes in self._accepted.items() if max(nodes.values()) < now]:
+                del self._accepted[identity]
 
 
 def admin_record(chain: Chain, payer: str, name: str, effect: Effect, moment: Moment) -> Record:

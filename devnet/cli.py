@@ -172,7 +172,7 @@ def _faults(client: DevnetClient, options: argparse.Namespace) -> Any:
 
 
 def _latency_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("part", choices=("custody", "consensus", "mirror"))
+    parser.add_argument("part", choices=("custody", "consensus", "mirror", "network"))
     parser.add_argument("milliseconds", type=int, help="0 turns it off")
 
 

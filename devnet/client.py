@@ -11,6 +11,8 @@ from devnet.clock import default_directory
 
 ACCESS_FILE = "control.json"
 TIMEOUT_SECONDS = 60
+# 100,000 holders take about ten seconds of computing, on a busy machine some times that.
+PREPARE_SECONDS = 600
 # Loopback must never go through a proxy named in the environment.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -84,7 +86,7 @@ class DevnetClient:
         return cast(dict[str, str], self._ask("faults")["switches"])
 
     def latency(self, part: str, milliseconds: int) -> None:
-        """`part` is custody, consensus or mirror; 0 turns it off."""
+        """`part` is custody, consensus, mirror, or network for all answers; 0 turns it off."""
         if milliseconds:
             self.fault(f"{part}.latency_ms", {"ms": milliseconds})
         else:
@@ -203,22 +205,26 @@ class DevnetClient:
         """What custody was asked: method, path, external_id; with `forget` the list begins anew."""
         return cast(list[dict[str, str]], self._ask("custody_requests", forget=forget))
 
+    def custody_traffic(self, *, forget: bool = False) -> dict[str, Any]:
+        """`requests`, `refused`, `most_in_a_minute` and `times` (of time.monotonic) since the last forget."""
+        return cast(dict[str, Any], self._ask("custody_traffic", forget=forget))
+
     def prepare(self, **plan: Any) -> dict[str, Any]:
         """A payer with asset, payment token and funded payout contract, as ids and addresses.
 
         Arguments as in scenario.Plan; besides, the payer: `wallet` (a custody wallet's name, default paydate)
         with `scheme`, or `public_key`; and `hbar`.
         """
-        return cast(dict[str, Any], self._ask("prepare", **plan))
+        return cast(dict[str, Any], self._ask("prepare", timeout=PREPARE_SECONDS, **plan))
 
-    def _ask(self, operation: str, **arguments: Any) -> Any:
+    def _ask(self, operation: str, *, timeout: float = TIMEOUT_SECONDS, **arguments: Any) -> Any:
         request = urllib.request.Request(  # noqa: S310 - the address comes from our own state directory
             f"{self._url}/{operation}",
             data=json.dumps(arguments).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
         try:
-            with _opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            with _opener.open(request, timeout=timeout) as answer:
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
             raise DevnetError(_reason(error)) from None

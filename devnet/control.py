@@ -201,6 +201,13 @@ class ControlServer(JsonServer):
             self._devnet.dfns.forget_requests()
         return asked
 
+    def do_custody_traffic(self, forget: bool = False) -> dict[str, Any]:
+        """How often and when custody was asked, and how often the rate limit refused."""
+        traffic = self._devnet.dfns.traffic()
+        if forget:
+            self._devnet.dfns.forget_requests()
+        return traffic
+
     def do_prepare(
         self,
         wallet: str = "paydate",

@@ -7,6 +7,7 @@ about half of what a chain would charge. `gas_used` is indicative; fees.py puts 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from sys import intern
 from typing import cast
 
 import pyrevm
@@ -122,7 +123,13 @@ def _revert_data(text: str) -> bytes:
 
 
 def _logs(logs: list[pyrevm.Log]) -> list[LogEntry]:
+    """Holders and contracts come again in thousands of logs; their names are kept once."""
     return [
-        LogEntry(log.address.lower(), tuple(topic.lower() for topic in log.topics), bytes(log.data[1]), index)
+        LogEntry(
+            intern(log.address.lower()),
+            tuple(intern(topic.lower()) for topic in log.topics),
+            bytes(log.data[1]),
+            index,
+        )
         for index, log in enumerate(logs)
     ]

@@ -50,7 +50,8 @@ class Executor:
             return Effect(refused.code)
         if isinstance(submission.action, Transfer):
             return self._transfer(submission, submission.action)
-        return self._call(submission.action, payer, moment)
+        failure = self._faults.hit("consensus.fail", submission.memo.decode(errors="replace"))
+        return self._call(submission.action, payer, moment, str(failure["result"]) if failure else None)
 
     def run(self, sender: str, contract: Contract, data: bytes, gas: int, moment: Moment) -> Effect:
         """An administrator's call: no fee, no gas table, no cap on child records."""
@@ -71,7 +72,7 @@ class Executor:
     def view(self, sender: str, to: str, data: bytes, moment: Moment) -> tuple[bool, bytes]:
         return self._machine.view(sender, to, data, moment.block_number, moment.consensus_ns)
 
-    def _call(self, call: Call, payer: Account, moment: Moment) -> Effect:
+    def _call(self, call: Call, payer: Account, moment: Moment, failure: str | None) -> Effect:
         contract = self._ledger.contract(call.contract)
         if contract is None:
             return Effect("INVALID_CONTRACT_ID", fee=TRANSFER_FEE)
@@ -80,7 +81,8 @@ class Executor:
         verdict: list[str] = []
 
         def keep(outcome: Outcome) -> bool:
-            verdict.append(_verdict(outcome, table.needed(outcome), call.gas, child_records(outcome, tokens)))
+            children = child_records(outcome, tokens)
+            verdict.append(failure or _verdict(table.needed(outcome), call.gas, children))
             return verdict[0] == SUCCESS
 
         step = _step(payer.evm_address, contract.evm_address, call.data, call.gas, moment)
@@ -118,7 +120,7 @@ def _step(sender: str, to: str | None, data: bytes, gas: int, moment: Moment) ->
     return Step(sender, to, data, gas, moment.block_number, moment.consensus_ns)
 
 
-def _verdict(outcome: Outcome, needed: int, limit: int, children: int) -> str:
+def _verdict(needed: int, limit: int, children: int) -> str:
     if needed > limit:
         return "INSUFFICIENT_GAS"
     return "MAX_CHILD_RECORDS_EXCEEDED" if children > MAX_CHILD_RECORDS else SUCCESS

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 SWITCHES: Mapping[str, str] = {
+    "network.latency_ms": "every answer of custody, nodes and mirror comes later; ms",
     "custody.latency_ms": "every custody request waits; ms",
     "custody.error_rate": "custody answers an error; status (429, 500, 502, 503), retry_after",
+    "custody.rate_limit": "custody answers 429 above so many requests in any sliding window; requests, seconds "
+    "(default 60)",
     "custody.drop_reply": "custody does the work, then the connection closes without an answer",
     "custody.drop_request": "the connection to custody closes before anything is done",
     "custody.approval": "signatures stay pending until `devnet approve`; mode=pending",
@@ -20,12 +23,17 @@ SWITCHES: Mapping[str, str] = {
     "consensus.busy": "a node answers BUSY; node (default: any)",
     "consensus.node_down": "a node does not listen at all; node",
     "consensus.lose": "a node answers OK, but the transaction never reaches consensus",
+    "consensus.fail": "a contract call fails at consensus and does nothing; result, as the network names it",
     "consensus.gas": "gas table; base and per_transfer, the least a contract call needs",
     "mirror.latency_ms": "every mirror request waits; ms",
     "mirror.error_rate": "the mirror answers an error; status (429, 500, 502, 503, 504), retry_after",
+    "mirror.not_found": "the mirror answers 404 to everything",
     "mirror.lag_seconds": "a mirror replica is behind; seconds, replica (default: all)",
     "mirror.partial": "contract results answer 206 without their details",
     "mirror.ghost": "the mirror lists a log that no transaction made; mode=missing hides logs instead, memo",
+    "mirror.ghost_transaction": "the mirror lists a transaction that never was, and knows ids that nobody used",
+    "mirror.hidden": "the mirror lacks a transaction and still has its logs; match is part of its memo",
+    "mirror.reset": "the mirror was filled anew and lacks all transactions before since_ns",
     "mirror.drop_reply": "the connection to the mirror closes without an answer",
     "mirror.down": "the mirror does not listen at all",
     "clock.chain_offset": "the chain's clock differs from ours; seconds, negative = behind",
@@ -120,6 +128,10 @@ class FaultBoard:
         """Seconds to sleep for a `*.latency_ms` switch; 0 when it is off."""
         params = self.hit(name, subject)
         return float(params.get("ms", 0)) / 1000 if params else 0.0
+
+    def delay(self, part: str, subject: str = "") -> float:
+        """Seconds by which an answer of this part comes later: its own latency and that of the network."""
+        return self.seconds(f"{part}.latency_ms", subject) + self.seconds("network.latency_ms", subject)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         self._listeners.append(listener)

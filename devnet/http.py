@@ -80,7 +80,7 @@ class Route:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 1024
     allow_reuse_address = True
 
     def __init__(self, port: int, owner: "JsonServer") -> None:

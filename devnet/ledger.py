@@ -6,7 +6,7 @@ The chain thread appends; everybody else reads. All times are integer nanosecond
 import bisect
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -150,10 +150,12 @@ class Ledger(Directory):
         since: int = 0,
         until: int | None = None,
         order: str = "asc",
-        limit: int | None = None,
         contract: str | None = None,
-    ) -> list[Record]:
-        """Records with since <= consensus_ns <= until; `contract` (EVM address) keeps calls of it only."""
+    ) -> Iterator[Record]:
+        """Records with since <= consensus_ns <= until; `contract` (EVM address) keeps calls of it only.
+
+        What comes later is not seen, and a page costs what it takes, not what lies behind it.
+        """
         with self._lock:
             positions: Sequence[int] = range(len(self._records))
             if account is not None:
@@ -164,10 +166,7 @@ class Ledger(Directory):
             high = len(positions)
             if until is not None:
                 high = bisect.bisect_right(positions, until, key=self._times.__getitem__)
-            chosen = positions[low:high]
-            if order == "desc":
-                chosen = chosen[::-1]
-            return [self._records[position] for position in chosen[:limit]]
+        return (self._records[positions[place]] for place in _places(low, high, order))
 
     def by_id(self, transaction_id: str) -> list[Record]:
         """Every record of this id in consensus order: the first, then duplicates."""
@@ -180,13 +179,15 @@ class Ledger(Directory):
             position = self._index.by_hash.get(digest)
             return None if position is None else self._records[position]
 
-    def logs(self, address: str, *, since: int = 0, until: int | None = None) -> Iterator[LogPlace]:
-        """Logs of one contract (EVM address) in (consensus, index) order."""
+    def logs(
+        self, address: str, *, since: int = 0, until: int | None = None, order: str = "asc"
+    ) -> Iterator[LogPlace]:
+        """Logs of one contract (EVM address) in (consensus, index) order, or the other way round."""
         with self._lock:
             places = self._index.logs_by_address.get(address, [])
             low = bisect.bisect_left(places, since, key=_place_time)
             high = len(places) if until is None else bisect.bisect_right(places, until, key=_place_time)
-            return iter(places[low:high])
+        return (places[place] for place in _places(low, high, order))
 
     def blocks(self, *, since: int = 0, until: int | None = None) -> list[Block]:
         """Blocks whose `to_ns` lies in [since, until], ascending."""
@@ -220,15 +221,16 @@ class Ledger(Directory):
             )
             return history[end - 1][1] if end else 0
 
-    def account_tokens(self, id_or_evm: str, *, replica: int = 0) -> list[TokenRelation]:
+    def account_tokens(
+        self, id_or_evm: str, *, replica: int = 0, among: Callable[[Token], bool] = lambda token: True
+    ) -> list[TokenRelation]:
         """Payment tokens this account (or contract) is associated with, at the replica's height."""
         holder = self.account(id_or_evm) or self._contract_as_account(id_or_evm)
         if holder is None or self.views is None:
             return []
         height = self.height(replica)
-        return self.views.relations(
-            height, holder, [token for token in self.tokens() if token.kind == "PAYMENT"]
-        )
+        tokens = [token for token in self.tokens() if token.kind == "PAYMENT" and among(token)]
+        return self.views.relations(height, holder, tokens)
 
     def static_call(
         self, to: str, data: bytes, sender: str | None = None, block: int | None = None, replica: int = 0
@@ -256,6 +258,10 @@ class Ledger(Directory):
         return Account(
             contract.contract_id, contract.evm_address, None, "", contract.created_ns, contract.memo
         )
+
+
+def _places(low: int, high: int, order: str) -> range:
+    return range(low, high) if order == "asc" else range(high - 1, low - 1, -1)
 
 
 def _place_time(place: LogPlace) -> int:

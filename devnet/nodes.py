@@ -29,7 +29,8 @@ from devnet.records import NS, Record
 from devnet.transactions import MAX_BYTES, Refused, Submission, entity_text, id_text, parse, precheck
 
 RECEIPT_SECONDS = 180
-THREADS = 16
+# Answers that are made to wait hold a thread each; a pool starts them only when they are needed.
+THREADS = 128
 
 
 class Node(
@@ -121,7 +122,7 @@ class Node(
 
     def _lose_reply(self, memo: str, context: grpc.ServicerContext) -> None:
         slow = self._faults.peek("consensus.latency_ms", memo) or {}
-        time.sleep(float(slow.get("reply_ms", 0)) / 1000)
+        time.sleep(float(slow.get("reply_ms", 0)) / 1000 + self._faults.seconds("network.latency_ms", memo))
         if self._hit("consensus.drop_reply", memo) is not None:
             _reset(context)
 

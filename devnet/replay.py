@@ -20,6 +20,7 @@ class State:
     ledger: Ledger
     machine: Machine
     steps: StepLog = field(default_factory=StepLog)
+    views: Replicas = field(init=False)
     is_live: bool = False
     next_entity: int = genesis.FIRST_ENTITY
     next_block: int = 0
@@ -45,9 +46,8 @@ def restore(store: Store, faults: FaultBoard, first: Genesis) -> State:
     _begin(state, begin)
     for entry in entries:
         apply(state, entry)
-    state.ledger.views = Replicas(
-        state.steps, lambda: Machine(code), lambda height: _block_end(state, height)
-    )
+    state.views = Replicas(state.steps, lambda: Machine(code), lambda height: _block_end(state, height))
+    state.ledger.views = state.views
     state.is_live = True
     return state
 

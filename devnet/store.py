@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -50,7 +51,7 @@ class Store:
         )
 
     def append(self, entries: Iterable[Entry]) -> None:
-        rows = [(type(entry).__name__, json.dumps(_plain(entry), separators=(",", ":"))) for entry in entries]
+        rows = [_row(entry) for entry in entries]
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO log (kind, body) VALUES (?, ?)", rows)
         self._db.execute("COMMIT")
@@ -71,15 +72,46 @@ class Store:
         self._db.execute(f"PRAGMA user_version={VERSION}")
 
 
-def _plain(value: Any) -> Any:
-    """JSON form: a dataclass becomes the list of its fields, bytes become hex."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if is_dataclass(value):
-        return [_plain(getattr(value, field.name)) for field in fields(value)]
+def _row(entry: Entry) -> tuple[str, str]:
+    kind: Any = type(entry)
+    return kind.__name__, _encode(_writer(kind)(entry))
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@cache
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    """The function that turns a value of this type into JSON: a dataclass into its fields, bytes into hex."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        write = _writer(inner)
+        return lambda value: None if value is None else write(value)
+    if origin is tuple:
+        return _tuple_writer(arguments)
+    if is_dataclass(kind):
+        return _dataclass_writer(kind)
+    return bytes.hex if kind is bytes else _same
+
+
+def _same(value: Any) -> Any:
     return value
+
+
+def _dataclass_writer(kind: Any) -> Callable[[Any], Any]:
+    hints = get_type_hints(kind)
+    take = attrgetter(*(field.name for field in fields(kind)))
+    writers = [_writer(hints[field.name]) for field in fields(kind)]
+    return lambda value: [write(item) for write, item in zip(writers, take(value), strict=True)]
+
+
+def _tuple_writer(arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
+    if arguments[-1] is Ellipsis:
+        write = _writer(arguments[0])
+        return _same if write is _same else lambda value: [write(item) for item in value]
+    writers = [_writer(argument) for argument in arguments]
+    return lambda value: [write(item) for write, item in zip(writers, value, strict=True)]
 
 
 @cache

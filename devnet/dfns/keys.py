@@ -3,11 +3,13 @@
 import secrets
 import string
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -68,7 +70,7 @@ def sign_payload(key: dict[str, Any], payload: bytes) -> dict[str, Any]:
 
     As with DFNS, s of an ECDSA signature may be high; the optional `recid` is left out.
     """
-    private = load_pem_private_key(key[PRIVATE].encode(), password=None)
+    private = _private_key(key[PRIVATE])
     if isinstance(private, ed25519.Ed25519PrivateKey):
         signature = private.sign(payload)
         return _parts(signature[:32], signature[32:])
@@ -80,7 +82,7 @@ def sign_payload(key: dict[str, Any], payload: bytes) -> dict[str, Any]:
 
 def verify_credential(public_pem: str, message: bytes, signature: bytes) -> bool:
     """A service account's signature, as DFNS's own signers make it: Ed25519, ECDSA with SHA-256, or RSA."""
-    public = load_pem_public_key(public_pem.encode())
+    public = _public_key(public_pem)
     try:
         if isinstance(public, ed25519.Ed25519PublicKey):
             public.verify(signature, message)
@@ -93,6 +95,16 @@ def verify_credential(public_pem: str, message: bytes, signature: bytes) -> bool
     except InvalidSignature:
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def _private_key(pem: str) -> PrivateKeyTypes:
+    return load_pem_private_key(pem.encode(), password=None)
+
+
+@lru_cache(maxsize=64)
+def _public_key(pem: str) -> PublicKeyTypes:
+    return load_pem_public_key(pem.encode())
 
 
 def _parts(r: bytes, s: bytes) -> dict[str, Any]:

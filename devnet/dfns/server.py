@@ -1,11 +1,10 @@
 """The DFNS API of the devnet."""
 
 import json
-import threading
+import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,13 @@ from devnet.dfns.actions import UserActions
 from devnet.dfns.errors import error_answer, refusal
 from devnet.dfns.signatures import ALL, Signatures
 from devnet.dfns.store import Document, Store
+from devnet.dfns.traffic import Seen, Traffic
 from devnet.dfns.wallets import Wallets
 from devnet.faults import FaultBoard
 from devnet.http import Answer, Drop, JsonServer, Request, Route
 
-REMEMBERED_REQUESTS = 5_000
 PAGE = 50
 ORIGIN = "http://localhost:3000"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    method: str
-    path: str
-    external_id: str
 
 
 class DfnsServer(JsonServer):
@@ -48,8 +40,7 @@ class DfnsServer(JsonServer):
         self._actions = UserActions(self._store)
         self._wallets = Wallets(self._store, self._today)
         self._signatures = Signatures(self._store, self._today)
-        self._seen: deque[Seen] = deque(maxlen=REMEMBERED_REQUESTS)
-        self._seen_lock = threading.Lock()
+        self._traffic = Traffic()
         self.add_routes(self._endpoints())
 
     def provision(
@@ -109,16 +100,18 @@ class DfnsServer(JsonServer):
 
     def requests(self) -> list[dict[str, str]]:
         """The last requests: method, path, external_id."""
-        with self._seen_lock:
-            return [asdict(seen) for seen in self._seen]
+        return self._traffic.requests()
+
+    def traffic(self) -> dict[str, Any]:
+        """Since the start or the last `forget_requests`: how many came, when, and how many were refused."""
+        return self._traffic.statistics()
 
     def request_counts(self) -> dict[str, int]:
         """How often each `METHOD path` was asked since the start or the last `forget_requests`."""
         return dict(Counter(f"{seen['method']} {seen['path']}" for seen in self.requests()))
 
     def forget_requests(self) -> None:
-        with self._seen_lock:
-            self._seen.clear()
+        self._traffic.forget()
 
     def close(self) -> None:
         """Stops serving and closes the state; the object cannot be started again."""
@@ -126,8 +119,12 @@ class DfnsServer(JsonServer):
         self._store.close()
 
     def before(self, request: Request) -> Answer | None:
-        subject = self._note(request)
-        time.sleep(self._faults.seconds("custody.latency_ms", subject))
+        subject = _subject(request)
+        limit = self._faults.peek("custody.rate_limit")
+        wait = self._traffic.admit(Seen(request.method, request.path, _external_id(request)), limit)
+        time.sleep(self._faults.delay("custody", subject))
+        if wait is not None:
+            return _too_many(wait)
         if self._faults.hit("custody.drop_request", subject) is not None:
             raise Drop
         trouble = self._faults.hit("custody.error_rate", subject)
@@ -202,11 +199,6 @@ class DfnsServer(JsonServer):
     def _get_signature(self, request: Request) -> Answer:
         return Answer(200, self._signatures.get(request.params["id"], request.params["signature"]))
 
-    def _note(self, request: Request) -> str:
-        with self._seen_lock:
-            self._seen.append(Seen(request.method, request.path, _external_id(request)))
-        return _subject(request)
-
     def _today(self) -> str:
         now = datetime.fromtimestamp(self._clock.now_ns() // 1_000_000_000, UTC)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -236,6 +228,11 @@ def _paging(request: Request) -> dict[str, int]:
     if not (limit.isdecimal() and after.isdecimal() and int(limit)):
         raise refusal(400, "limit or paginationToken is wrong")
     return {"limit": int(limit), "after": int(after)}
+
+
+def _too_many(wait: float) -> Answer:
+    answer = error_answer(429, "Too many requests")
+    return Answer(answer.status, answer.body, {"Retry-After": str(math.ceil(wait))})
 
 
 def _trouble_answer(trouble: dict[str, Any]) -> Answer:

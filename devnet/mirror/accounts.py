@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 from devnet.http import Answer, Request
@@ -14,7 +14,7 @@ from devnet.mirror.query import Filter, Query
 from devnet.mirror.replica import Replica
 from devnet.mirror.text import entity_key, entity_number, is_entity_id, time_text
 from devnet.mirror.transactions import page
-from devnet.records import Account, TokenRelation, long_zero
+from devnet.records import Account, Token, TokenRelation, long_zero
 
 _ALIAS = re.compile(r"(\d{1,4}\.)?(\d{1,5}\.)?([A-Z2-7]{32})")
 _KEY_NAMES = {"ED25519": "ED25519", "ECDSA_SECP256K1": "ECDSA_SECP256K1", "SECP256K1": "ECDSA_SECP256K1"}
@@ -39,12 +39,11 @@ def account_tokens(replica: Replica, request: Request) -> Answer:
     wanted = [(item, entity_number(_token_id(replica, item.value))) for item in query.all("token.id")]
     if any(item.operator == "ne" for item, _ in wanted):
         raise Refusal("Not equal (ne) comparison operator is not supported for token.id")
-    kept = (
-        relation
-        for relation in _relations(replica, found, query.order("asc"))
-        if all(item.keeps(entity_number(relation.token_id), at=at) for item, at in wanted)
-    )
-    rows = list(islice(kept, query.limit()))
+
+    def is_wanted(token: Token) -> bool:
+        return all(item.keeps(entity_number(token.token_id), at=at) for item, at in wanted)
+
+    rows = _relations(replica, found, query.order("asc"), is_wanted)[: query.limit()]
     link = None
     if len(rows) == query.limit():
         last = {"token.id": Last(rows[-1].token_id)}
@@ -75,10 +74,16 @@ def _token_id(replica: Replica, text: str) -> str:
     return token.token_id if token else "0.0.0"
 
 
-def _relations(replica: Replica, found: Account, order: str) -> list[TokenRelation]:
-    relations = replica.ledger.account_tokens(found.account, replica=replica.number)
-    visible = [relation for relation in relations if replica.token(relation.token_id)]
-    return sorted(visible, key=lambda relation: entity_number(relation.token_id), reverse=order == "desc")
+def _relations(
+    replica: Replica, found: Account, order: str, is_wanted: Callable[[Token], bool] = lambda token: True
+) -> list[TokenRelation]:
+    """Each relation costs calls of its token, so only the wanted ones that this replica knows are asked for."""
+    relations = replica.ledger.account_tokens(
+        found.account,
+        replica=replica.number,
+        among=lambda token: is_wanted(token) and replica.token(token.token_id) is not None,
+    )
+    return sorted(relations, key=lambda relation: entity_number(relation.token_id), reverse=order == "desc")
 
 
 def _account_json(replica: Replica, found: Account, until: int | None) -> dict[str, Any]:

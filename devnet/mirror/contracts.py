@@ -1,5 +1,6 @@
 """contracts/{id} and the contract results under it, by transaction id or hash, and by timestamp."""
 
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -9,7 +10,7 @@ from devnet.mirror.errors import Refusal, invalid, not_found
 from devnet.mirror.links import Last, next_link
 from devnet.mirror.query import Query
 from devnet.mirror.replica import Replica
-from devnet.mirror.shapes import partial_result_json, result_details_json, result_json
+from devnet.mirror.shapes import PARTIAL_RESULT, result_details_json, result_json
 from devnet.mirror.text import (
     TIMESTAMP,
     block_hash,
@@ -21,7 +22,7 @@ from devnet.mirror.text import (
     to_ns,
     transaction_id_text,
 )
-from devnet.records import Block, Contract, Record
+from devnet.records import Block, CallOutcome, Contract, Record
 
 _RESULTS = (
     "from",
@@ -55,12 +56,18 @@ def contract_results(replica: Replica, request: Request) -> Answer:
     _check_block_parameters(query)
     found = replica.contract(entity_key(request.params["id"]))
     page = list(islice(_results(replica, query, found), query.limit())) if found else []
-    rows = [result_json(replica, record, record.call) for record in page if record.call]
+    rows = [_row(replica, request, record, record.call) for record in page if record.call]
     link = None
     if len(rows) == query.limit():
         last = {"timestamp": Last(time_text(page[-1].consensus_ns))}
         link = next_link(request.path, query.parameters, last, query.order())
     return Answer(200, {"results": rows, "links": {"next": link}})
+
+
+def _row(replica: Replica, request: Request, record: Record, call: CallOutcome) -> dict[str, Any]:
+    """A list says nothing of what is missing: a partial result is one of 200 like all others."""
+    row = result_json(replica, record, call)
+    return row | PARTIAL_RESULT if _is_partial(replica, request, record) else row
 
 
 def result_by_id_or_hash(replica: Replica, request: Request) -> Answer:
@@ -85,38 +92,43 @@ def result_by_timestamp(replica: Replica, request: Request) -> Answer:
     Query(request.query, ("hbar",))
     found = replica.contract(entity_key(request.params["id"]))
     at = to_ns(request.params["timestamp"])
-    records = replica.records(contract=found.evm_address, since=at, until=at) if found else []
-    return _details(replica, request, next(iter(records), None))
+    records = replica.records(contract=found.evm_address, since=at, until=at) if found else iter(())
+    return _details(replica, request, next(records, None))
 
 
 def _details(replica: Replica, request: Request, record: Record | None) -> Answer:
     if record is None or record.call is None:
         raise not_found()
-    if (
-        replica.faults.hit("mirror.partial", f"{request.target} {record.memo.decode(errors='replace')}")
-        is not None
-    ):
-        return Answer(206, partial_result_json(replica, record, record.call))
-    return Answer(200, result_details_json(replica, record, record.call))
+    details = result_details_json(replica, record, record.call)
+    if _is_partial(replica, request, record):
+        return Answer(206, details | PARTIAL_RESULT | {"logs": []})
+    return Answer(200, details)
 
 
-def _results(replica: Replica, query: Query, found: Contract) -> list[Record]:
+def _is_partial(replica: Replica, request: Request, record: Record) -> bool:
+    subject = f"{request.target} {record.memo.decode(errors='replace')}"
+    return replica.faults.hit("mirror.partial", subject) is not None
+
+
+def _results(replica: Replica, query: Query, found: Contract) -> Iterator[Record]:
     span = TimeRange(query.times(), strict=False)
     records = replica.records(
         contract=found.evm_address, since=span.since, until=span.until, order=query.order()
     )
     block = _block(replica, query)
     if query.all("block.number") or query.all("block.hash"):
-        records = [record for record in records if block and record.block_number == block.number]
-    return [record for record in records if span.keeps(record.consensus_ns) and _fits(replica, query, record)]
+        records = (record for record in records if block and record.block_number == block.number)
+    fits = _filter(replica, query)
+    return (record for record in records if span.keeps(record.consensus_ns) and fits(record))
 
 
-def _fits(replica: Replica, query: Query, record: Record) -> bool:
+def _filter(replica: Replica, query: Query) -> Callable[[Record], bool]:
     senders = {_account_id(replica, item.value) for item in query.all("from")}
     indexes = {int(item.value) for item in query.all("transaction.index")}
-    return (
+    with_internal = query.flag("internal", default=False)
+    return lambda record: (
         record.result not in _WITHOUT_RESULT
-        and (record.nonce == 0 or query.flag("internal", default=False))
+        and (record.nonce == 0 or with_internal)
         and (not senders or record.payer in senders)
         and (not indexes or record.index_in_block in indexes)
     )

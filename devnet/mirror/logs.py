@@ -1,8 +1,6 @@
 """contracts/{id}/results/logs and contracts/results/logs."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from hashlib import sha384
 from itertools import islice
 from typing import Any
 
@@ -10,6 +8,7 @@ from devnet.http import Answer, Request
 from devnet.ledger import LogPlace
 from devnet.mirror.bounds import LogBounds, TimeRange, check_topic_range
 from devnet.mirror.errors import invalid
+from devnet.mirror.ghosts import ghost_of, with_newest_twice
 from devnet.mirror.links import Last, next_link
 from devnet.mirror.query import Query
 from devnet.mirror.replica import Replica
@@ -97,18 +96,4 @@ def _with_faults(
     if ghost.get("mode") == "missing":
         memo = str(ghost.get("memo", "")).encode()
         return (place for place in places if memo not in place.record.memo)
-    return _with_ghost(list(places), order)
-
-
-def _with_ghost(places: list[LogPlace], order: str) -> Iterator[LogPlace]:
-    """Repeats the newest log one nanosecond later under a transaction hash that does not exist."""
-    if not places:
-        return iter(places)
-    newest = places[-1] if order == "asc" else places[0]
-    record = replace(
-        newest.record,
-        consensus_ns=newest.record.consensus_ns + 1,
-        hash=sha384(newest.record.hash).digest(),
-    )
-    ghost = LogPlace(newest.log, record)
-    return iter([*places, ghost] if order == "asc" else [ghost, *places])
+    return with_newest_twice(places, order, lambda newest: LogPlace(newest.log, ghost_of(newest.record)))

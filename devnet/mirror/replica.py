@@ -37,10 +37,11 @@ class Replica:
         since: int | None = None,
         until: int | None = None,
         order: str = "asc",
-    ) -> list[Record]:
-        return self.ledger.records(
+    ) -> Iterator[Record]:
+        found = self.ledger.records(
             account, contract=contract, since=since or 0, until=self._cut(until), order=order
         )
+        return (record for record in found if not self._lacks(record))
 
     def by_id(self, transaction_id: str) -> list[Record]:
         return [record for record in self.ledger.by_id(transaction_id) if self._has(record)]
@@ -55,8 +56,7 @@ class Replica:
         """Logs of one contract, or of all, ordered by (consensus time, index)."""
         if address is None:
             return self._all_logs(since, until, order)
-        places = self.ledger.logs(address, since=since or 0, until=self._cut(until))
-        return places if order == "asc" else reversed(list(places))
+        return self.ledger.logs(address, since=since or 0, until=self._cut(until), order=order)
 
     def blocks(self) -> list[Block]:
         return self.ledger.blocks(until=self.until_ns)
@@ -101,7 +101,14 @@ class Replica:
                 yield LogPlace(log, record)
 
     def _has(self, record: Record) -> bool:
-        return record.consensus_ns <= self.until_ns
+        return record.consensus_ns <= self.until_ns and not self._lacks(record)
+
+    def _lacks(self, record: Record) -> bool:
+        """What a mirror that was filled anew, or lost something, no longer has."""
+        reset = self.faults.peek("mirror.reset")
+        if reset is not None and record.consensus_ns < int(reset.get("since_ns", 0)):
+            return True
+        return self.faults.peek("mirror.hidden", record.memo.decode("ascii", "replace")) is not None
 
     def _cut(self, until: int | None) -> int:
         return self.until_ns if until is None else min(until, self.until_ns)

@@ -81,7 +81,9 @@ class MirrorServer(JsonServer):
             super().stop()
 
     def before(self, request: Request) -> Answer | None:
-        time.sleep(self._faults.seconds("mirror.latency_ms", request.target))
+        time.sleep(self._faults.delay("mirror", request.target))
+        if self._faults.hit("mirror.not_found", request.target) is not None:
+            return self.not_found(request)
         fault = self._faults.hit("mirror.error_rate", request.target)
         if fault is None:
             return None

@@ -10,6 +10,13 @@ from devnet.records import Block, CallOutcome, LogEntry, Record, long_zero
 HAPI_VERSION = "0.75.0"
 NO_BLOOM = "0x" + "00" * 256
 NO_LOG_BLOOM = "0x00"
+# What a result leaves out while its sidecar has not arrived.
+PARTIAL_RESULT: dict[str, Any] = {
+    "call_result": "0x",
+    "error_message": None,
+    "gas_consumed": None,
+    "gas_used": None,
+}
 _ETHEREUM_HASH_BYTES = 32
 _SUCCESSES = frozenset(
     {"SUCCESS", "FEE_SCHEDULE_FILE_PART_UPLOADED", "SUCCESS_BUT_MISSING_EXPECTED_OPERATION"}
@@ -106,17 +113,6 @@ def result_details_json(replica: Replica, record: Record, call: CallOutcome) -> 
         "type": 0,
         "v": None,
         "nonce": None,
-    }
-
-
-def partial_result_json(replica: Replica, record: Record, call: CallOutcome) -> dict[str, Any]:
-    """A result whose sidecar has not arrived: status 206, and nothing of what happened inside."""
-    return result_details_json(replica, record, call) | {
-        "call_result": "0x",
-        "error_message": None,
-        "gas_consumed": None,
-        "gas_used": None,
-        "logs": [],
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from devnet.http import Answer, Request
 from devnet.mirror.bounds import TimeRange
 from devnet.mirror.errors import not_found
+from devnet.mirror.ghosts import haunted, made_up
 from devnet.mirror.links import Last, next_link
 from devnet.mirror.query import Filter, Query
 from devnet.mirror.replica import Replica
@@ -26,6 +27,8 @@ def transaction(replica: Replica, request: Request) -> Answer:
     text = request.params["id"]
     digest = hedera_hash(text)
     records = _by_hash(replica, digest) if digest else replica.by_id(transaction_id_text(text))
+    if not (records or digest) and replica.faults.hit("mirror.ghost_transaction", request.target) is not None:
+        records = made_up(replica, transaction_id_text(text))
     nonce = query.last("nonce")
     found = [
         record
@@ -44,6 +47,8 @@ def page(
     span = TimeRange(query.times())
     only = _single(accounts)
     records = replica.records(only, since=span.since, until=span.until, order=query.order())
+    if replica.faults.hit("mirror.ghost_transaction", request.target) is not None:
+        records = haunted(records, query.order())
     kept = (
         record
         for record in records

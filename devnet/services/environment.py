@@ -30,6 +30,7 @@ def renew(home: Path, addresses: Mapping[str, str], *, web_port: int) -> None:
 def _first_values(web_port: int) -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(48),
+        "METRICS_TOKEN": secrets.token_urlsafe(32),
         "PAYDATE_INSTANCE_ID": f"local-{secrets.token_hex(4)}",
         "HEDERA_NETWORK": "local",
         "WEB_ADDRESS": f"127.0.0.1:{web_port}",

@@ -37,6 +37,7 @@ class Postgres:
         self.data = self.home / "postgres"
         self.sockets = socket_folder(self.home)
         self.log = self.home / "log" / "postgres.log"
+        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -65,6 +66,11 @@ class Postgres:
             self._launch(account)
             self._create_database()
         return True
+
+    def start_again(self) -> None:
+        """After a death, at the address it had, without waiting for it. It ends with the calling process."""
+        if self.process is None or self.process.poll() is not None:
+            self._spawn(postgres_account())
 
     def stop(self) -> None:
         pid = self.pid()
@@ -117,8 +123,16 @@ class Postgres:
             raise ServiceFailed(f"PostgreSQL could not create its files (initdb); see {self.log}")
 
     def _launch(self, account: pwd.struct_passwd | None) -> None:
+        process = self._spawn(account)
+        answered = wait_until(lambda: process.poll() is not None or self.is_ready(), START_SECONDS)
+        if process.poll() is not None or not answered:
+            raise ServiceFailed(f"PostgreSQL did not start; see {self.log}")
+
+    def _spawn(self, account: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
+        if self.process is not None:
+            self.process.poll()  # reaped: to the new one a zombie would look like one that still runs
         with self.log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(  # noqa: S603
                 self._command(),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -128,9 +142,7 @@ class Postgres:
                 preexec_fn=tethered(signal.SIGINT),
                 **run_as(account),
             )
-        answered = wait_until(lambda: process.poll() is not None or self.is_ready(), START_SECONDS)
-        if process.poll() is not None or not answered:
-            raise ServiceFailed(f"PostgreSQL did not start; see {self.log}")
+        return self.process
 
     def _command(self) -> list[str]:
         options = [f"listen_addresses={'127.0.0.1' if self.durable else ''}", f"port={self.port}"]

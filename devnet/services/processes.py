@@ -67,12 +67,12 @@ def read_pid(file: Path) -> int | None:
     return pid if is_alive(pid) else None
 
 
-def wait_until(is_done: Callable[[], bool], seconds: float) -> bool:
+def wait_until(is_done: Callable[[], bool], seconds: float, *, pause: float = 0.05) -> bool:
     limit = time.monotonic() + seconds
     while not is_done():
         if time.monotonic() > limit:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
     return True
 
 

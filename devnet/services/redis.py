@@ -51,6 +51,10 @@ class Redis:
             raise ServiceFailed(f"Redis did not start; see {self.log}")
         return True
 
+    def start_again(self) -> None:
+        """After a death, at the address it had, without waiting for it. It ends with the calling process."""
+        self._launch()
+
     def stop(self) -> None:
         pid = self.pid()
         if pid is not None:

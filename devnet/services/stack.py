@@ -15,6 +15,7 @@ from types import FrameType
 from urllib.error import URLError
 
 from config import boot
+from devnet.clock import DIRECTORY_VARIABLE
 from devnet.services import environment
 from devnet.services.paths import freshen_port, kept_port
 from devnet.services.postgres import Postgres
@@ -28,10 +29,15 @@ PYTHON = sys.executable
 
 
 class Stack:
-    """One local stack, in one folder. Addresses given by DATABASE_URL and REDIS_URL are used instead of our own."""
+    """One local stack, in one folder.
+
+    Addresses given by DATABASE_URL and REDIS_URL are used instead of our own; so is the devnet of another stack,
+    when PAYDATE_DEVNET_DIR names its folder.
+    """
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
+        self.devnet = Path(os.environ.get(DIRECTORY_VARIABLE) or self.home / "devnet").resolve()
         own: dict[str, Postgres | Redis] = {
             "DATABASE_URL": Postgres(self.home),
             "REDIS_URL": Redis(self.home),
@@ -45,11 +51,15 @@ class Stack:
 
     def up(self, copies: Mapping[str, int] | None = None) -> None:
         """Start it in the background, or find it running; return when it is ready for work."""
-        if self.pid() is None:
-            self._spawn(copies or {})
+        self.begin(copies)
         wait_until(lambda: self.pid() is None or self.is_ready(), READY_SECONDS)
         if not self.is_ready():
             raise ServiceFailed(f"the stack did not become ready: {self.why_not()}\n{self._last_words()}")
+
+    def begin(self, copies: Mapping[str, int] | None = None) -> None:
+        """As `up`, without waiting: one that the fence holds never is ready."""
+        if self.pid() is None:
+            self._spawn(copies or {})
 
     def manage(self, *arguments: str) -> int:
         """Run a manage.py command on this stack, in the foreground; its exit code."""
@@ -128,6 +138,7 @@ class Stack:
             folder=boot.BASE_DIR,
             environment=self._environment(),
             stopping=self.stopping,
+            services=self.services.values(),
             echo=echo,
         )
         try:
@@ -139,10 +150,15 @@ class Stack:
             supervisor.stop()
         return 0
 
+    def _is_local(self) -> bool:
+        """Unless the settings file was edited to name a public network."""
+        return environment.read(self.home / "env").get("HEDERA_NETWORK", "local") == "local"
+
     def _devnet(self) -> list[Entry]:
-        """None where the settings file was edited to name a public network."""
-        is_local = environment.read(self.home / "env").get("HEDERA_NETWORK", "local") == "local"
-        return [Entry("devnet", (PYTHON, "manage.py", "devnet", "serve"))] if is_local else []
+        is_own = self.devnet == self.home / "devnet"
+        return (
+            [Entry("devnet", (PYTHON, "manage.py", "devnet", "serve"))] if is_own and self._is_local() else []
+        )
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping.set()
@@ -152,14 +168,14 @@ class Stack:
         addresses |= {
             name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)
         }
-        if self._devnet():
+        if self._is_local():
             addresses |= self._devnet_addresses()
         freshen_port(self.home, "web")
         environment.renew(self.home, addresses, web_port=kept_port(self.home, "web"))
 
     def _devnet_addresses(self) -> dict[str, str]:
         done = subprocess.run(  # noqa: S603
-            [*tether(signal.SIGKILL), PYTHON, "-m", "devnet.services.addresses", str(self.home / "devnet")],
+            [*tether(signal.SIGKILL), PYTHON, "-m", "devnet.services.addresses", str(self.devnet)],
             cwd=boot.BASE_DIR,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -187,6 +203,7 @@ class Stack:
         return os.environ | {
             "DJANGO_SETTINGS_MODULE": "config.development",
             "PAYDATE_HOME": str(self.home),
+            DIRECTORY_VARIABLE: str(self.devnet),
             "PATH": f"{beside}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
         }

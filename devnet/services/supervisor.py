@@ -1,4 +1,4 @@
-"""Keeps the Procfile's processes running, and leaves none behind."""
+"""Keeps the services and the Procfile's processes running, and leaves none of the latter behind."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ import time
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from devnet.services.processes import tether
 
@@ -17,6 +18,8 @@ LONGEST_PAUSE = 10.0
 STEADY_SECONDS = 30.0
 GRACE_SECONDS = 20.0
 LARGEST_LOG = 50 * 1024 * 1024
+# Long enough for a new one to write its pid file.
+SERVICE_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,29 @@ class Child:
                     self.say(line.decode(errors="replace").rstrip())
 
 
+class Service(Protocol):
+    """PostgreSQL or Redis; whoever made it starts it first and stops it."""
+
+    def pid(self) -> int | None: ...
+
+    def start_again(self) -> None: ...
+
+
+class Kept:
+    """A service that was killed is there again about a second later."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self._start_at = 0.0
+
+    def revive(self) -> None:
+        now = time.monotonic()
+        if self.service.pid() is None and now >= self._start_at:
+            print(f"{type(self.service).__name__} ended, starts again", flush=True)
+            self._start_at = now + SERVICE_PAUSE
+            self.service.start_again()
+
+
 class Supervisor:
     def __init__(
         self,
@@ -134,8 +160,10 @@ class Supervisor:
         folder: Path,
         environment: Mapping[str, str],
         stopping: threading.Event,
+        services: Iterable[Service] = (),
         echo: bool = True,
     ) -> None:
+        self.kept = [Kept(service) for service in services]
         self.children = [
             Child(entry, home=home, folder=folder, environment=environment, echo=echo) for entry in entries
         ]
@@ -155,6 +183,8 @@ class Supervisor:
         """Until `stopping` is set. Call it from the main thread: the children end with the thread that made them."""
         self.start()
         while not self.stopping.wait(0.1):
+            for service in self.kept:
+                service.revive()
             for child in self.children:
                 child.revive()
 

@@ -16,6 +16,7 @@ import pytest
 from eth_abi.abi import decode
 from hiero_sdk_python import PrivateKey, ResponseCode
 
+from devnet.artifacts import artifact
 from devnet.client import DevnetClient, DevnetError, NotRunning
 from devnet.ledger import Ledger
 from devnet.operations import OperationFailed
@@ -115,7 +116,7 @@ def test_a_restart_restores_everything_exactly(tmp_path: Path) -> None:
     before, ids = devnet.ledger, setting.ids
     paid, ports = _paid_in(before, setting), devnet.ports
     with running(tmp_path) as again:
-        assert again.ledger.records() == before.records()
+        assert list(again.ledger.records()) == list(before.records())
         old = before.blocks()
         assert again.ledger.blocks()[: len(old)] == old
         assert again.ledger.accounts() == before.accounts()
@@ -220,6 +221,28 @@ def test_any_compiled_contract_can_be_deployed(devnet: Devnet, tmp_path: Path) -
         devnet.operations.contract("0.0.424242")
 
 
+def test_only_a_view_of_the_past_costs_a_machine_of_its_own(tmp_path: Path) -> None:
+    with running(tmp_path, block_seconds=60) as devnet, prepared(devnet, holders=1) as setting:
+        token, holder = setting.ids["payment_token"], setting.holders[0]
+        question = artifact("PaymentToken").call_data("balanceOf", [holder])
+
+        def units(block: int | None = None) -> int:
+            success, output = devnet.ledger.static_call(token["evm_address"], question, block=block)
+            assert success
+            return int.from_bytes(output, "big")
+
+        devnet.chain.close_block()
+        before, height = units(), devnet.ledger.height()
+        assert devnet.chain.state.views.machines == 0
+        devnet.operations.call(token["id"], "mint", [holder, 500])
+        unseen = units()
+        devnet.chain.close_block()
+        seen, past = units(), units(height)
+
+        assert (before, unseen, seen, past) == (0, 0, 500, 0)
+        assert devnet.chain.state.views.machines == 1
+
+
 def test_kill_9_during_traffic_leaves_whole_transactions(tmp_path: Path) -> None:
     """A served devnet is killed while payouts arrive; restarted, records, fees and paid money agree."""
     key = PrivateKey.generate_ecdsa()
@@ -299,7 +322,7 @@ def _serve(state_dir: Path) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(state_dir)], cwd=ROOT, stdout=subprocess.DEVNULL
     )
-    wait_for(lambda: (state_dir / "control.json").exists(), 15)
+    wait_for(lambda: (state_dir / "control.json").exists(), 60)
     return process
 
 

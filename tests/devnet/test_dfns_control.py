@@ -9,6 +9,7 @@ import pytest
 from contracts.custody.base import verify
 from contracts.custody.dfns import DfnsCustodian
 from contracts.gateways import hedera
+from contracts.gateways.errors import Throttled
 from devnet.client import DevnetClient
 from devnet.runtime import Devnet
 from tests.devnet.custody_office import config_of
@@ -48,6 +49,24 @@ def test_an_approval_over_the_control_address_gives_a_signature_that_can_be_sent
     assert hedera.assemble(body, scheme="SECP256K1", public_key=public_key, signature=signature).raw
     assert [item["external_id"] for item in control.custody_requests(forget=True)].count("batch:1") == 1
     assert control.custody_requests() == []
+
+
+def test_the_rate_limit_is_read_over_the_control_address(devnet: Devnet) -> None:
+    control = DevnetClient.of(devnet.state_dir)
+    control.fault("custody.rate_limit", {"requests": 1})
+    env = devnet.env()
+    custodian = DfnsCustodian(config_of(env))
+    begin = time.monotonic()
+
+    custodian.describe(env["DFNS_WALLET_ID"])
+    with pytest.raises(Throttled):
+        custodian.describe(env["DFNS_WALLET_ID"])
+
+    custodian.close()
+    traffic = control.custody_traffic(forget=True)
+    assert (traffic["requests"], traffic["refused"]) == (2, 1)
+    assert all(begin < moment < time.monotonic() for moment in traffic["times"])
+    assert control.custody_traffic()["requests"] == 0
 
 
 def _body(payer: str) -> bytes:

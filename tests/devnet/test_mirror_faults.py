@@ -9,8 +9,16 @@ import requests
 from devnet.faults import FaultBoard
 from devnet.ledger import Ledger
 from devnet.mirror.server import REPLICA_HEADER
+from devnet.mirror.shapes import PARTIAL_RESULT
 from tests.devnet.mirror_client import LOGS, RESULT, MirrorUnderTest
-from tests.devnet.mirror_ledger import CALLS, CALLS_PER_BLOCK, block, contract_call, sample_ledger
+from tests.devnet.mirror_ledger import (
+    CALLS,
+    CALLS_PER_BLOCK,
+    LOGS_PER_CALL,
+    block,
+    contract_call,
+    sample_ledger,
+)
 
 NEWEST_BLOCK = "/api/v1/blocks?limit=1"
 
@@ -147,6 +155,74 @@ def test_logs_may_come_late_though_newer_ones_are_there(mirror: MirrorUnderTest)
     mirror.faults.clear("mirror.ghost")
 
     assert (len(late), len(mirror.body(path)["logs"])) == (10, 20)
+
+
+def test_a_list_shows_a_partial_result_as_one_without_its_inside(mirror: MirrorUnderTest) -> None:
+    """The official list answers 200 for such rows; only the single result says 206."""
+    path = "/api/v1/contracts/0.0.1001/results?limit=2&order=asc"
+    whole = mirror.body(path)
+    mirror.faults.set("mirror.partial", count=1)
+
+    first, second = mirror.body(path)["results"]
+
+    assert (first["call_result"], first["gas_used"]) == ("0x", None)
+    assert first == whole["results"][0] | {name: first[name] for name in PARTIAL_RESULT}
+    assert second == whole["results"][1]
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_ghost_transaction_stands_where_the_newest_one_would(mirror: MirrorUnderTest, order: str) -> None:
+    path = f"/api/v1/transactions?account.id=0.0.1002&timestamp=gte:1795166800&order={order}"
+    before = mirror.body(path)["transactions"]
+    mirror.faults.set("mirror.ghost_transaction", count=1)
+
+    shown = mirror.body(path)["transactions"]
+
+    ghosts = [row for row in shown if row not in before]
+    assert [row["consensus_timestamp"] for row in ghosts] == ["1795166802.500000008"]
+    assert shown.index(ghosts[0]) == (0 if order == "desc" else len(before))
+    assert mirror.get(f"/api/v1/transactions/{ghosts[0]['transaction_id']}").status_code == 404
+
+
+def test_an_id_that_nobody_used_may_have_a_ghost_of_its_payer(mirror: MirrorUnderTest) -> None:
+    path = "/api/v1/transactions/0.0.1002-1795166900-000000001"
+    mirror.faults.set("mirror.ghost_transaction")
+
+    (ghost,) = mirror.body(path)["transactions"]
+
+    assert (ghost["result"], ghost["consensus_timestamp"]) == ("SUCCESS", "1795166910.000000001")
+    assert mirror.get("/api/v1/transactions/0.0.77-1795166900-000000001").status_code == 404
+    assert mirror.get(RESULT.replace("1795166752", "1795166900")).status_code == 404
+
+
+def test_a_mirror_may_find_nothing_at_all(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.not_found", count=2)
+
+    lost = mirror.get(NEWEST_BLOCK)
+
+    assert (lost.status_code, lost.json()) == (404, {"_status": {"messages": [{"message": "Not found"}]}})
+    assert mirror.get(RESULT).status_code == 404
+    assert mirror.get(RESULT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/transactions?account.id=0.0.1002",
+        "/api/v1/contracts/0.0.1001/results",
+        LOGS,
+    ],
+)
+def test_lists_are_read_page_by_page_up_to_where_the_replica_is(mirror: MirrorUnderTest, path: str) -> None:
+    mirror.faults.set("mirror.lag_seconds", {"seconds": 60})
+    close_next_block(mirror.ledger)
+    separator = "&" if "?" in path else "?"
+    pages = list(mirror.pages(f"{path}{separator}timestamp=gte:1795166753.000000007&limit=30&order=asc"))
+    key = next(name for name in pages[0] if name != "links")
+    rows = [row for page in pages for row in page[key]]
+
+    assert len(rows) == (CALLS * LOGS_PER_CALL if key == "logs" else CALLS)
+    assert rows == sorted(rows, key=lambda row: row.get("timestamp") or row["consensus_timestamp"])
 
 
 def test_a_mirror_that_is_down_refuses_connections_and_comes_back_at_its_address(

@@ -1,13 +1,15 @@
 """Duplicates and every way in which the way to consensus can fail."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 
 from devnet.faults import FaultBoard
 from devnet.records import NS
-from tests.devnet.local_chain import Setting, prepared, running, wait_for
+from tests.devnet.local_chain import FIRST_NODE, Setting, prepared, running, wait_for
 
 OTHER_NODE = "0.0.4"
 
@@ -87,6 +89,20 @@ def test_an_accepted_transaction_may_never_reach_consensus(setting: Setting) -> 
     assert setting.settle(setting.send(lost.message)).result == "SUCCESS"
 
 
+def test_slow_answers_of_a_node_wait_side_by_side(setting: Setting) -> None:
+    """Each answer has taken its transaction before it waits."""
+    setting.devnet.faults.set("network.latency_ms", {"ms": 300})
+    messages = [setting.sign(setting.body(transfers=[])) for _ in range(60)]
+    setting.channel(FIRST_NODE)
+    begin = time.monotonic()
+
+    with ThreadPoolExecutor(60) as pool:
+        sent = list(pool.map(setting.send, messages))
+
+    assert {one.code for one in sent} == {"OK"}
+    assert 0.3 <= time.monotonic() - begin < 60 * 0.3 / 2
+
+
 def test_too_late_for_its_validity_it_has_no_effect(setting: Setting) -> None:
     setting.devnet.faults.set("consensus.latency_ms", {"ms": 400}, count=1)
     before = setting.devnet.ledger.balance(setting.payer)
@@ -126,6 +142,15 @@ def test_gas_and_the_fee_follow_the_table(setting: Setting) -> None:
     assert enough.result == "SUCCESS"
     assert enough.call and enough.call.gas_used == 1_000_000
     assert enough.charged_fee == 71 * 1_000_000
+
+
+def test_a_call_may_be_made_to_fail(setting: Setting) -> None:
+    data = setting.payout_data(setting.snapshot(), setting.holders[3:8])
+    setting.devnet.faults.set("consensus.fail", {"result": "CONSENSUS_GAS_EXHAUSTED"}, count=1)
+    failed = setting.settle(setting.submit(data=data, gas=5_000_000))
+    assert failed.result == "CONSENSUS_GAS_EXHAUSTED"
+    assert failed.call and (failed.call.logs, failed.call.error_message) == ((), "CONSENSUS_GAS_EXHAUSTED")
+    assert setting.settle(setting.submit(data=data, gas=5_000_000)).result == "SUCCESS"
 
 
 def test_gas_that_ends_inside_the_evm(setting: Setting) -> None:

@@ -1,0 +1,208 @@
+"""Reading a contract's logs, page by page from the listener's cursor: what is visible is stored and applied at once.
+
+A mirror node that lags gives a shorter list, and an incomplete list looks like a complete one. So a reading
+counts only when it shows the log it was asked to reach; the cursor stays a minute behind the chain; and what a
+list shows is applied only after it was found in its transaction's own result.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+
+import structlog
+from django.db import transaction
+
+from chainsync.models import ChainEvent, EventListener
+from chainsync.processors import earliest
+from chainsync.services.storing import (
+    NewEvent,
+    Place,
+    event_of_log,
+    interface_of,
+    known_places,
+    listener_of,
+    prove,
+    store_events,
+)
+from contracts import clock
+from contracts.gateways.errors import GatewayError, Unavailable
+from contracts.gateways.mirror import PAGE, Log, mirror
+from contracts.gateways.parallel import ask_all
+from contracts.models import Contract
+from contracts.services.sweeping import single_flight
+
+log = structlog.get_logger(__name__)
+READ_LOCK = 0x5041_5945 << 32  # the listener's number is added
+LEAST_PAUSE = timedelta(seconds=2)
+UNSETTLED_NS = 60 * clock.NANOSECONDS
+BEFORE_REGISTRATION = timedelta(minutes=10)
+MOST_DOUBTS = 50
+NOT_PROVED = "a list of logs shows it, its transaction's result does not"
+
+
+def read_events(contract: Contract, *, through: str, has_log: bool = True) -> None:
+    """Stores and applies the contract's events up to the consensus time ``through``, and what is visible after it.
+
+    ``has_log`` says that the contract is known to have a log at ``through``; then only an answer that shows it
+    counts. Without one there is nothing better than the mirror node's newest block, which another replica than
+    the one that listed the logs may have told. Readings are shared: one at a time for each contract, at most one
+    in two seconds, none when an earlier one reached far enough. Raises Unavailable when ``through`` was not
+    reached, or any other GatewayError.
+    """
+    _ensure(contract, lambda listener: _reaches(listener, through, has_log), words=f"up to {through}")
+
+
+def read_visible(contract: Contract) -> None:
+    """Stores and applies whatever the mirror node shows by now; a reading of the last two seconds counts as one.
+
+    It must at least show what is known already, or Unavailable is raised: it came from a replica that lags.
+    """
+    _ensure(contract, _is_recent, words="that are known already")
+
+
+def _ensure(contract: Contract, is_enough: Callable[[EventListener], bool], *, words: str) -> None:
+    listener = listener_of(contract)
+    if is_enough(listener):
+        return
+    if _is_recent(listener):
+        raise Unavailable(f"the logs of {contract.address} were read a moment ago, but not {words}")
+    with single_flight(READ_LOCK + listener.pk) as is_mine:
+        if not is_mine:
+            raise Unavailable(f"the logs of {contract.address} are being read")
+        listener.refresh_from_db()
+        if not is_enough(listener):
+            _read(contract, listener)
+    if not is_enough(listener):
+        raise Unavailable(f"the mirror node does not show the logs of {contract.address} {words}")
+
+
+def _is_recent(listener: EventListener) -> bool:
+    return listener.read_at is not None and clock.now() - listener.read_at < LEAST_PAUSE
+
+
+def _reaches(listener: EventListener, through: str, has_log: bool) -> bool:
+    reached = listener.reached_at if has_log else max(listener.reached_at, listener.read_until)
+    return reached >= through
+
+
+def _read(contract: Contract, listener: EventListener) -> None:
+    # The cursor may stand on a log that means nothing to us: what is older than it need not be shown again.
+    known, passed = _newest_known(contract), listener.cursor_at
+    try:
+        chain_ns = mirror().newest_consensus_ns()
+        _settle_doubts(contract)
+        reached = _read_pages(contract, listener, until=clock.consensus_text(chain_ns - UNSETTLED_NS))
+    except GatewayError as error:
+        _note(listener, last_error=str(error))
+        raise
+    _note(
+        listener,
+        reached_at=max(listener.reached_at, reached),
+        read_until=max(listener.read_until, clock.consensus_text(chain_ns)),
+        read_at=clock.now() if max(reached, passed) >= known else listener.read_at,
+        lag_seconds=(clock.now_ns() - chain_ns) // clock.NANOSECONDS,
+        last_error="",
+    )
+
+
+def _newest_known(contract: Contract) -> str:
+    """The time of the newest proved event, our own calls' included."""
+    rows = ChainEvent.objects.of(contract.network, contract.address).filter(is_proved=True)
+    return rows.order_by("-consensus_at").values_list("consensus_at", flat=True).first() or ""
+
+
+def _note(listener: EventListener, **columns: object) -> None:
+    EventListener.objects.filter(pk=listener.pk).update(**columns)
+    for name, value in columns.items():
+        setattr(listener, name, value)
+
+
+def _read_pages(contract: Contract, listener: EventListener, *, until: str) -> str:
+    """Each page is one transaction with what it means, and the cursor. Gives the time of the newest proved log."""
+    logs = mirror().logs(contract.address, since=listener.cursor_at or _start(contract))
+    reached = ""
+    while page := list(islice(logs, PAGE)):
+        known = known_places(contract, [_place(entry) for entry in page])
+        events = _proved(contract, [event_of_log(contract, one) for one in page if _place(one) not in known])
+        with transaction.atomic():
+            store_events(contract, events)
+            _move_cursor(listener, _places_before(page, until))
+        seen = [at for (at, _), is_proved in known.items() if is_proved]
+        reached = max([reached, *seen, *(event.consensus_at for event in events if event.is_proved)])
+    return reached
+
+
+def _place(entry: Log) -> Place:
+    return entry.consensus_at, entry.index
+
+
+def _start(contract: Contract) -> str:
+    """Where the first reading begins: at the oldest thing that may still be paid, as the apps above know it.
+
+    Nothing of ours can be older than the contract's own row.
+    """
+    known = earliest(interface_of(contract), contract)
+    registered = contract.created_at - BEFORE_REGISTRATION
+    return known or f"{int(registered.timestamp())}.000000000"
+
+
+def _places_before(page: Sequence[Log], until: str) -> list[Place]:
+    return [_place(entry) for entry in page if entry.consensus_at <= until]
+
+
+def _move_cursor(listener: EventListener, places: list[Place]) -> None:
+    """By compare-and-set: a reader that was overtaken stores what it saw and leaves the cursor alone."""
+    if not places or places[-1] <= (listener.cursor_at, listener.cursor_index):
+        return
+    at, index = places[-1]
+    same = EventListener.objects.filter(
+        pk=listener.pk, cursor_at=listener.cursor_at, cursor_index=listener.cursor_index
+    )
+    if same.update(cursor_at=at, cursor_index=index):
+        listener.cursor_at, listener.cursor_index = at, index
+
+
+def _proved(contract: Contract, events: Sequence[NewEvent]) -> list[NewEvent]:
+    """Looks those that mean something to us up in their transactions' results, each transaction once."""
+    hashes = sorted({event.transaction_hash for event in events if event.key})
+    logs = dict(zip(hashes, ask_all(_logs_of, hashes), strict=True))
+    return [_judged(event, logs) if event.key else event for event in events]
+
+
+def _judged(event: NewEvent, logs: dict[str, tuple[Log, ...]]) -> NewEvent:
+    same = (entry for entry in logs[event.transaction_hash] if _place(entry) == event.place)
+    if any(entry.topics == event.topics and entry.data == event.data for entry in same):
+        return replace(event, is_proved=True)
+    log.warning("event_not_proved", consensus_at=event.consensus_at, hash=event.transaction_hash)
+    return replace(event, trouble=NOT_PROVED)
+
+
+def _logs_of(transaction_hash: str) -> tuple[Log, ...]:
+    """The logs of a successful transaction; none while its result is unknown, partial or a failure."""
+    result = mirror().contract_result(f"0x{transaction_hash}")
+    return result.logs if result and result.is_final and result.result == "SUCCESS" else ()
+
+
+def _settle_doubts(contract: Contract) -> None:
+    """Asks once more for what no result showed: a replica that lags looks like a ghost. The newest go first."""
+    rows = ChainEvent.objects.of(contract.network, contract.address).unprocessed().filter(is_proved=False)
+    doubtful = [_as_new(row) for row in rows.order_by("-pk")[:MOST_DOUBTS]]
+    proved = [event for event in _proved(contract, doubtful) if event.is_proved]
+    if proved:
+        with transaction.atomic():
+            prove(contract, proved)
+
+
+def _as_new(row: ChainEvent) -> NewEvent:
+    return NewEvent(
+        consensus_at=row.consensus_at,
+        log_index=row.log_index,
+        topics=tuple(row.topics),
+        data=bytes(row.data),
+        transaction_hash=row.transaction_hash,
+        block=row.block,
+        name=row.name,
+        key=row.key,
+        args=row.args,
+    )

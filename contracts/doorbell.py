@@ -1,5 +1,8 @@
 """Waking a task. The row is the message; a ring that is lost costs one sweep, never a payment."""
 
+import threading
+import time
+
 import structlog
 from celery import current_app
 from django.db import transaction
@@ -8,6 +11,9 @@ from kombu.exceptions import OperationalError
 log = structlog.get_logger(__name__)
 # By then the sweeper has rung again; older rings would only keep a returning worker busy.
 EXPIRES_SECONDS = 60
+SOON_SECONDS = 0.3
+_pending: dict[tuple[str, int], float] = {}
+_pending_lock = threading.Lock()
 
 
 def ring(name: str, row_id: int, *, after: float = 0) -> None:
@@ -17,6 +23,24 @@ def ring(name: str, row_id: int, *, after: float = 0) -> None:
     transport. A broker that is down is logged and left to the sweeper.
     """
     transaction.on_commit(lambda: _send(name, row_id, after))
+
+
+def ring_soon(name: str, row_id: int) -> None:
+    """Like ``ring`` after SOON seconds, and one ring for all that ask for it until then.
+
+    For work that is done for many rows at once: fifty arrows a second need not ring fifty times.
+    """
+    transaction.on_commit(lambda: _send_soon(name, row_id))
+
+
+def _send_soon(name: str, row_id: int) -> None:
+    """A ring that is still under way comes after this commit, so it covers it."""
+    now = time.monotonic()
+    with _pending_lock:
+        if _pending.get((name, row_id), 0.0) > now:
+            return
+        _pending[name, row_id] = now + SOON_SECONDS
+    _send(name, row_id, SOON_SECONDS)
 
 
 def _send(name: str, row_id: int, after: float) -> None:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import structlog
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Q
 
 from contracts import clock
 from contracts.models import Leased
@@ -70,14 +69,25 @@ def _owned(model: type[Leased], pk: int, owner: str) -> models.QuerySet[Any]:
 def lease(model: type[Row], pk: int) -> Iterator[Row | None]:
     """Gives the freshly read row to the one who got the lease, and None to everybody else."""
     owner = uuid.uuid4().hex
-    free = Q(lease_until=None) | Q(lease_until__lt=clock.now())
-    if not model._default_manager.filter(free, pk=pk).update(lease_owner=owner, lease_until=_until()):
+    row = _take(model, pk, owner)
+    if row is None:
         yield None
         return
     key = (model, pk, owner)
     _renewer.add(key)
     try:
-        yield model._default_manager.get(pk=pk)
+        yield row
     finally:
         _renewer.discard(key)
         _owned(model, pk, owner).update(lease_owner="", lease_until=None)
+
+
+def _take(model: type[Row], pk: int, owner: str) -> Row | None:
+    """One statement takes the lease and reads the row."""
+    table = model._meta.db_table
+    columns = ", ".join(str(field.column) for field in model._meta.concrete_fields)
+    statement = (
+        f"UPDATE {table} SET lease_owner = %s, lease_until = %s "  # noqa: S608 - the model's own names
+        f"WHERE id = %s AND (lease_until IS NULL OR lease_until < %s) RETURNING {columns}"
+    )
+    return next(iter(model._default_manager.raw(statement, [owner, _until(), pk, clock.now()])), None)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from contracts.services import resolving, signing, sweeping
+from contracts.services import fencing, resolving, resolving_many, signing, sweeping
 
 
 @shared_task(name="contracts.sign_transaction")
@@ -15,6 +15,11 @@ def resolve_transaction(row_id: int) -> None:
     resolving.resolve_transaction(row_id)
 
 
+@shared_task(name="contracts.resolve_sent")
+def resolve_sent(wallet_id: int) -> None:
+    resolving_many.resolve_sent(wallet_id)
+
+
 @shared_task(name="contracts.sweep")
 def sweep() -> None:
     sweeping.sweep()
@@ -23,3 +28,8 @@ def sweep() -> None:
 @shared_task(name="contracts.seal_audit_events")
 def seal_audit_events() -> None:
     sweeping.seal_audit_events()
+
+
+@shared_task(name="contracts.guard_wallets")
+def guard_wallets() -> None:
+    fencing.guard_wallets()

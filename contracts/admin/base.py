@@ -31,7 +31,7 @@ class PaydateAdmin(ModelAdmin):
 class EvidenceAdmin(PaydateAdmin):
     """Rows that only services write. They are looked at; no permission makes them editable."""
 
-    actions = None
+    actions: Any = None
     empty_value_display = UNKNOWN
 
     def has_add_permission(self, request: HttpRequest) -> bool:

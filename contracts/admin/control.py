@@ -1,4 +1,4 @@
-"""Holds and the audit trail."""
+"""Holds, the audit trail, and whose database this is."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import held_object, lift
-from contracts.models import AuditEvent, Hold
+from contracts.models import AuditEvent, Hold, Installation
 from contracts.services.holds import HoldRefused, place_hold
 
 GLOBAL = {"scope": Hold.Scope.GLOBAL, "cause": Hold.Cause.OPERATOR}
@@ -127,3 +127,12 @@ class AuditEventAdmin(EvidenceAdmin):
 
     from_to = column("From and to", moved)
     sealed = column("Seal", _seal)
+
+
+@admin.register(Installation)
+class InstallationAdmin(EvidenceAdmin):
+    list_display = ("instance_id", "cluster", "database_oid", "claimed_by", "claimed_at")
+    fields = ("instance_id", "cluster", "database_oid", "claimed_by", "claimed_at", "reason")
+    readonly_fields = ("cluster",)
+
+    cluster = column("PostgreSQL system", lambda row: cells.code(row.system_identifier))

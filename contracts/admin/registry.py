@@ -10,7 +10,7 @@ from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
 from contracts.models import Asset, Contract, Holding, Token, Wallet
-from contracts.services.wallets import start_wallet, stop_wallet
+from contracts.services.wallets import WalletNotStarted, start_wallet, stop_wallet
 
 
 def _signs(wallet: Wallet) -> object:
@@ -28,11 +28,25 @@ class WalletAdmin(EvidenceAdmin):
     search_fields = ("label", "account", "custody_wallet_id")
     actions_detail = ("stop", "start")
     fieldsets = (
-        (None, {"fields": ("label", "network", "address", "evm", "signing", "stopped", "stopped_why")}),
+        (
+            None,
+            {
+                "fields": (
+                    "label",
+                    "network",
+                    "address",
+                    "evm",
+                    "signing",
+                    "stopped",
+                    "stopped_why",
+                    "watched",
+                )
+            },
+        ),
         ("Custody", {"fields": ("custodian", "custody_wallet_id", "custody_key_id", "key_scheme", "key")}),
         ("Registered", {"fields": ("created_at",)}),
     )
-    readonly_fields = ("address", "evm", "signing", "stopped", "stopped_why", "key")
+    readonly_fields = ("address", "evm", "signing", "stopped", "stopped_why", "watched", "key")
 
     signing = column("Signing", _signs)
     address = column("Account", lambda wallet: cells.code(wallet.account), order="account")
@@ -41,6 +55,13 @@ class WalletAdmin(EvidenceAdmin):
     stopped = column("Stopped at", _stopped)
     stopped_why = column(
         "Stopped because", lambda wallet: cells.words(wallet.stopped_reason, empty="not stopped")
+    )
+
+    watched = column(
+        "Compared with the chain up to",
+        lambda wallet: (
+            cells.consensus(wallet.watched_through) if wallet.watched_through else "not compared yet"
+        ),
     )
 
     @button(
@@ -61,6 +82,7 @@ class WalletAdmin(EvidenceAdmin):
         permission="contracts.stop_wallet",
         available=lambda wallet: bool(wallet.stopped_reason),
         explained="Your word that the cause is gone: signing goes on, after wallet, custody and chain are compared.",
+        refusals=(WalletNotStarted,),
         icon="play_circle",
         variant=ActionVariant.SUCCESS,
     )

@@ -3,14 +3,18 @@
 import json
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.enums import ActionVariant
 
 from contracts import clock
 from contracts.admin import cells
 from contracts.admin.base import EvidenceAdmin, EvidenceInline
+from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
-from contracts.models import ContractTransaction, CustodyBudget, SignedBody
+from contracts.models import ContractTransaction, CustodyBudget, ExpiryDeclaration, SignedBody
+from contracts.services.declaring import NotDeclared, declare_expired, may_be_declared
 
 
 def _document(value: object) -> SafeString:
@@ -51,6 +55,10 @@ def _unresolved(row: ContractTransaction) -> object:
     return "not sent yet" if row.is_open else "resolved"
 
 
+def _adopted(row: ContractTransaction) -> object:
+    return cells.moment(row.adopted_at) if row.adopted_at else "not adopted: it was planned here"
+
+
 class SignedBodyInline(EvidenceInline):
     model = SignedBody
     verbose_name_plural = "signed bodies, one for each node"
@@ -68,6 +76,14 @@ def _sent(row: SignedBody, field: str) -> object:
     return cells.moment(at) if at else "not sent"
 
 
+class ExpiryDeclarationInline(EvidenceInline):
+    model = ExpiryDeclaration
+    verbose_name_plural = "declared expired by, two different people being needed"
+    fields = ("by", "reason", "at")
+    readonly_fields = fields
+    show_change_link = False
+
+
 @admin.register(ContractTransaction)
 class ContractTransactionAdmin(EvidenceAdmin):
     list_display = (
@@ -83,7 +99,8 @@ class ContractTransactionAdmin(EvidenceAdmin):
     list_filter = ("status", "purpose", "function", "wallet", "planned_at")
     search_fields = ("=transaction_id", "subject", "hash", "error_class", "error_text")
     ordering = ("-pk",)
-    inlines = (SignedBodyInline,)
+    inlines = (SignedBodyInline, ExpiryDeclarationInline)
+    actions_detail = ("declare_expired",)
     fieldsets = (
         (
             None,
@@ -102,6 +119,7 @@ class ContractTransactionAdmin(EvidenceAdmin):
                     "purpose",
                     "guard",
                     "memo",
+                    "adopted",
                     "call",
                     "answer",
                 )
@@ -138,6 +156,7 @@ class ContractTransactionAdmin(EvidenceAdmin):
         "error_class_words",
         "error_words",
         "guard",
+        "adopted",
         "call",
         "answer",
     )
@@ -159,6 +178,22 @@ class ContractTransactionAdmin(EvidenceAdmin):
     guard = column("Guarded on chain", _guard)
     call = column("Arguments", lambda row: _document(row.arguments))
     answer = column("Result", lambda row: _document(row.result))
+    adopted = column("Found on chain at", _adopted)
+
+    @button(
+        "Declare expired",
+        permission="contracts.declare_expired",
+        available=may_be_declared,
+        explained="Your word that this call is not on chain and never will be, where no proof can be had. It takes two "
+        "different people; then a new attempt may follow. The chain itself refuses to do its work twice.",
+        refusals=(NotDeclared,),
+        icon="gavel",
+        variant=ActionVariant.DANGER,
+    )
+    def declare_expired(self, request: HttpRequest, row: ContractTransaction, reason: str) -> str:
+        if declare_expired(row, by=who(request), reason=reason):
+            return "It is EXPIRED: a new attempt may follow."
+        return "Your declaration is kept. A second person has to declare it as well."
 
 
 @admin.register(SignedBody)

@@ -7,6 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from eth_utils.crypto import keccak
 
 ED25519 = "ED25519"
@@ -62,6 +63,9 @@ class Custodian(Protocol):
     def requests_per_signature(self) -> int:
         """What one `sign` costs of the custody budget."""
 
+    def check(self) -> None:
+        """Asks for something harmless, to see whether custody answers and knows us."""
+
     def describe(self, wallet_id: str) -> WalletFacts: ...
 
     def sign(
@@ -95,6 +99,12 @@ def payload_of(scheme: str, body: bytes) -> bytes:
     if scheme == SECP256K1:
         return keccak(body)
     raise ValueError(f"unknown key scheme {scheme!r}; there are {ED25519} and {SECP256K1}")
+
+
+def evm_alias(public_key: str) -> str:
+    """The EVM address of a SECP256K1 key; a transfer to it makes an account that only this key can use."""
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), _key_bytes(public_key))
+    return "0x" + keccak(point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:])[-20:].hex()
 
 
 def low_s(r: int, s: int) -> bytes:

@@ -113,6 +113,10 @@ class DfnsCustodian:
         access = Access(config.token.get_secret_value(), config.base_url, key_signer(config))
         self._connection = Connection(access, timeout=config.timeout_seconds)
 
+    def check(self) -> None:
+        """One page of one wallet: the same permission that `describe` needs."""
+        self._connection.call(lambda client: client.wallets.list_wallets({"limit": "1"}))
+
     def describe(self, wallet_id: str) -> WalletFacts:
         _check_id("wa", wallet_id)
         return _wallet(self._connection.call(lambda client: client.wallets.get_wallet(wallet_id)))

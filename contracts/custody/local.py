@@ -73,6 +73,9 @@ class LocalCustodian:
         # Named after the key, so that a wallet registered with one key never signs with another.
         self.key_id = f"local-{hashlib.sha256(bytes.fromhex(self.public_key)).hexdigest()[:16]}"
 
+    def check(self) -> None:
+        """The key was read when this was made; there is nobody to ask."""
+
     def describe(self, wallet_id: str) -> WalletFacts:
         """A file knows no account: `account` is always None."""
         return WalletFacts(wallet_id, self.key_id, self._network, self.scheme, self.public_key, None, True)

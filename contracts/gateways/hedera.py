@@ -41,13 +41,15 @@ MAX_SECONDS = 10
 MAX_PROBES, PROBE_SECONDS = 3, 3
 VALID_SECONDS = range(15, 181)
 SIGNATURE_BYTES = 64
+# The function of a row that is no contract call: see `build_transfer`.
+SELF_TRANSFER = "cryptoTransfer"
 
 _ED25519_DER = bytes.fromhex("302a300506032b6570032100")
 _ENTITY = re.compile(r"\d+\.\d+\.\d+")
 
 _METHODS = {
     "contractCall": "/proto.SmartContractService/contractCallMethod",
-    "cryptoTransfer": "/proto.CryptoService/cryptoTransfer",
+    SELF_TRANSFER: "/proto.CryptoService/cryptoTransfer",
 }
 _BUSY = ("BUSY", "PLATFORM_NOT_ACTIVE", "PLATFORM_TRANSACTION_NOT_CREATED")
 # The node has this id already, or does not know what became of it: either way the chain decides.

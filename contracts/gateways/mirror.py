@@ -22,6 +22,7 @@ from contracts.gateways.records import (
     ContractResult,
     Log,
     NodeAddress,
+    ResultSummary,
     TokenInfo,
     TokenRelation,
     TransactionRecord,
@@ -38,6 +39,7 @@ __all__ = [
     "Log",
     "Mirror",
     "NodeAddress",
+    "ResultSummary",
     "TokenInfo",
     "TokenRelation",
     "TransactionRecord",
@@ -84,6 +86,16 @@ class Mirror:
         is_final = reply.status == 200
         return _read(lambda answer: ContractResult.read(answer, is_final=is_final), reply.body)
 
+    def contract_results(self, contract: str, *, since: str, until: str) -> Iterator[ResultSummary]:
+        """A contract's results from `since` to `until` (consensus texts, both included), oldest first.
+
+        A list holds each result without its logs, and does not say whether it is final.
+        """
+        params = [("limit", str(PAGE)), ("order", "asc")]
+        params += [("timestamp", f"gte:{since}"), ("timestamp", f"lte:{until}")]
+        path = f"/contracts/{_segment(contract)}/results"
+        yield from self._pages(path, params, "results", ResultSummary.read)
+
     def account_transactions(
         self,
         account: str,
@@ -100,14 +112,6 @@ class Mirror:
         params = _account_params(account, since_ns, until_ns, order, result)
         yield from self._pages("/transactions", params, "transactions", TransactionRecord.read)
 
-    def account_page(
-        self, account: str, *, since_ns: int | None = None, until_ns: int | None = None, order: str = "asc"
-    ) -> tuple[TransactionRecord, ...]:
-        """The first page of `account_transactions`: one answer, of one moment, of at most 100 records."""
-        params = _account_params(account, since_ns, until_ns, order, None)
-        reply = self._get(f"{API}/transactions", params)
-        return () if reply is None else _many(TransactionRecord.read, reply, "transactions")
-
     def newest_block(self) -> Block:
         reply = self._get(f"{API}/blocks", [("limit", "1"), ("order", "desc")])
         blocks = () if reply is None else _many(Block.read, reply, "blocks")
@@ -120,7 +124,7 @@ class Mirror:
 
         Blocks come in whole and in order, so this is a promise about absence, which the time of the newest
         transaction is not: the chain may have been idle since. Behind one address several mirror nodes with
-        different lag may answer; see `account_page` for progress and absence in one answer.
+        different lag may answer; contracts/services/absence.py has progress and absence in one answer.
         """
         return self.newest_block().to_ns
 
@@ -201,9 +205,9 @@ class Mirror:
 
     def _pages(self, path: str, params: Parameters, key: str, read: Callable[[Any], T]) -> Iterator[T]:
         """Follows `links.next` as given: asking on by time loses what shares a time with a page's end."""
-        reply = self._get(API + path, params)
+        reply = self._list(API + path, params)
         seen: set[str] = set()
-        while reply is not None:
+        while True:
             yield from _many(read, reply, key)
             link = _read(lambda answer: answer["links"]["next"], reply.body)
             if link is None:
@@ -211,7 +215,14 @@ class Mirror:
             if link in seen:
                 raise Unavailable(f"the mirror node's pages go round in a circle: {link[:200]}")
             seen.add(link)
-            reply = self._get(self._web.next_path(link))
+            reply = self._list(self._web.next_path(link))
+
+    def _list(self, path: str, params: Parameters | None = None) -> Reply:
+        """A list of nothing is an empty list: a 404 is no answer to this question."""
+        reply = self._get(path, params)
+        if reply is None:
+            raise Unavailable("the mirror node answers a list with 404", status=404)
+        return reply
 
 
 def _read(read: Callable[[Any], T], answer: Any) -> T:

@@ -47,6 +47,7 @@ class TransactionRecord:
     memo: bytes
     charged_fee: int
     valid_start: str
+    valid_seconds: int | None = None
 
     @property
     def consensus_ns(self) -> int:
@@ -75,6 +76,7 @@ class TransactionRecord:
             memo=base64.b64decode(answer["memo_base64"] or "", validate=True),
             charged_fee=_integer(answer["charged_tx_fee"]),
             valid_start=_moment(answer["valid_start_timestamp"]),
+            valid_seconds=_optional_integer(answer.get("valid_duration_seconds")),
         )
 
 
@@ -148,6 +150,25 @@ class ContractResult:
             is_final=is_final,
             to=answer["to"],
             from_=answer["from"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSummary:
+    """A contract result as lists show it."""
+
+    consensus_at: str
+    hash: bytes
+    gas_used: int | None
+    gas_limit: int | None
+
+    @classmethod
+    def read(cls, answer: Answer) -> ResultSummary:
+        return cls(
+            consensus_at=_moment(answer["timestamp"]),
+            hash=from_hex(answer["hash"]),
+            gas_used=_optional_integer(answer["gas_used"]),
+            gas_limit=_optional_integer(answer["gas_limit"]),
         )
 
 

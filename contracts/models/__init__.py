@@ -1,10 +1,12 @@
 from contracts.models.control import AuditEvent, Hold
+from contracts.models.installation import Installation
 from contracts.models.leases import Leased
 from contracts.models.registry import Asset, Contract, Holding, KeyScheme, Network, Token, Wallet
 from contracts.models.transactions import (
     OPEN,
     ContractTransaction,
     CustodyBudget,
+    ExpiryDeclaration,
     SignedBody,
     TransactionStatus,
 )
@@ -16,8 +18,10 @@ __all__ = [
     "Contract",
     "ContractTransaction",
     "CustodyBudget",
+    "ExpiryDeclaration",
     "Hold",
     "Holding",
+    "Installation",
     "KeyScheme",
     "Leased",
     "Network",

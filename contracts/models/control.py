@@ -1,5 +1,6 @@
 """Holds that stop money, and the append-only record of who moved what and why."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db import models
@@ -105,7 +106,19 @@ class AuditEvent(models.Model):
     def write(
         cls, row: Any, *, what: str, source: str = "", target: str = "", reason: str = "", by: str
     ) -> "AuditEvent":
-        return cls.objects.create(
+        event = cls._of(row, what, source, target, reason, by)
+        event.save(force_insert=True)
+        return event
+
+    @classmethod
+    def write_many(cls, moves: Iterable[tuple[Any, str, str, str]], *, what: str, by: str) -> None:
+        """One event for each (row, source, target, reason), by one statement."""
+        events = [cls._of(row, what, source, target, reason, by) for row, source, target, reason in moves]
+        AuditEvent.objects.bulk_create(events)
+
+    @classmethod
+    def _of(cls, row: Any, what: str, source: str, target: str, reason: str, by: str) -> "AuditEvent":
+        return cls(
             by=by,
             noun=row._meta.model_name,
             object_id=row.pk,

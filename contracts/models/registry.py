@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from contracts import clock
 from contracts.fields import EvmAddressField, UnitsField
 from contracts.ids import new_uid
 from contracts.transitions import Transitions
@@ -49,7 +50,13 @@ class Wallet(models.Model):
     evm_address = EvmAddressField(blank=True, help_text="msg.sender of this wallet's calls on Hedera.")
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_reason = models.TextField(blank=True, help_text="While this is set, nothing is signed for it.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    stopped_by_fence = models.BooleanField(
+        default=False, help_text="Its list on chain had what is not ours: only claim_wallets starts it again."
+    )
+    watched_through = models.CharField(
+        max_length=24, blank=True, help_text="Consensus time up to which its list on chain was compared."
+    )
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         default_permissions = ("view",)

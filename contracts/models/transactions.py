@@ -49,6 +49,7 @@ class ContractTransaction(Leased):
     TRANSITIONS = Transitions(
         ("PLANNED", "SIGNED", "custody signed the stored bytes"),
         ("PLANNED", "FAILED", "custody refused to sign"),
+        ("PLANNED", "SUBMITTED", "found on chain: sent before this database was put back"),
         ("PLANNED", "EXPIRED", "never sent, and the chain has passed its validity"),
         ("SIGNED", "SUBMITTED", "the stored bytes went to a node, or may have"),
         ("SIGNED", "FAILED", "the node refused it before consensus"),
@@ -92,6 +93,9 @@ class ContractTransaction(Leased):
     tries = models.PositiveIntegerField(default=0)
     absent_looks = models.PositiveSmallIntegerField(default=0)
     last_absent_look_at = models.DateTimeField(null=True)
+    adopted_at = models.DateTimeField(
+        null=True, help_text="When it was found on chain, sent by whom this database does not know."
+    )
 
     consensus_at = models.CharField(max_length=24, blank=True, help_text="seconds.nanoseconds")
     hash = models.CharField(max_length=96, blank=True)
@@ -110,6 +114,9 @@ class ContractTransaction(Leased):
 
     class Meta:
         default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("declare_expired", "Can declare an unresolved call expired, with a second person")
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["subject", "attempt"], name="transaction_once_per_attempt"),
             models.UniqueConstraint(
@@ -178,6 +185,26 @@ class SignedBody(models.Model):
 
     def __str__(self) -> str:
         return f"{self.transaction} at node {self.node}"
+
+
+class ExpiryDeclaration(models.Model):
+    """A person's word that a call is not on chain and never will be. Two different people make it EXPIRED."""
+
+    transaction = models.ForeignKey(
+        ContractTransaction, on_delete=models.PROTECT, related_name="expiry_declarations"
+    )
+    by = models.CharField(max_length=150)
+    reason = models.TextField()
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["transaction", "by"], name="expiry_declared_once_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.transaction} declared expired by {self.by}"
 
 
 class CustodyBudget(models.Model):

@@ -1,5 +1,6 @@
 """PLANNED: a transaction is a row, committed with the caller's own state, before it is a message."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,8 @@ from contracts import gates
 from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.models import Contract, ContractTransaction, Wallet
-from contracts.transitions import record_move
+from contracts.services.identity import identity_problem
+from contracts.transitions import record_move, record_moves
 
 PLANNED = fault_point("transaction.planned", scenario="payout")
 TINYBARS_PER_HBAR = 100_000_000
@@ -37,6 +39,17 @@ class Call:
     gas_limit: int
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who signs for which contract, why, and what the calls belong to (``group_uid``), so that it finds them."""
+
+    wallet: Wallet
+    contract: Contract | None
+    purpose: str
+    group_uid: str
+    has_guard: bool
+
+
 def plan_transaction(
     *,
     wallet: Wallet,
@@ -54,29 +67,59 @@ def plan_transaction(
     Raises AlreadyOpen when the subject has an open or successful attempt, Waiting when the gate of the
     purpose is closed. Either way nothing was inserted.
     """
-    row = ContractTransaction(
-        wallet=wallet,
-        contract=contract,
+    owner = Owner(wallet, contract, purpose, group_uid, has_guard)
+    row = new_row(owner, call, subject, _next_attempt(subject))
+    if reason := identity_problem() or gates.why_not(row):
+        raise Waiting(reason)
+    _insert(row)
+    record_move(row, "", row.status, reason=f"attempt {row.attempt} of {call.function}", by="paydate")
+    _announce(row)
+    return row
+
+
+def plan_first_attempts(owner: Owner, calls: Mapping[str, Call]) -> list[ContractTransaction]:
+    """Like plan_transaction for many subjects of one owner, none of which had an attempt before.
+
+    The gate is asked once, since it is the owner's. A constant number of statements. Raises Waiting, and
+    AlreadyOpen when any of the subjects has an attempt after all; then nothing was inserted.
+    """
+    rows = [new_row(owner, call, subject, attempt=1) for subject, call in calls.items()]
+    if rows and (reason := identity_problem() or gates.why_not(rows[0])):
+        raise Waiting(reason)
+    try:
+        with transaction.atomic():
+            ContractTransaction.objects.bulk_create(rows)
+    except IntegrityError as error:
+        raise _translated(error, "one of the subjects") from error
+    record_moves((row, "", row.status, f"attempt 1 of {row.function}") for row in rows)
+    for row in rows:
+        _announce(row)
+    return rows
+
+
+def new_row(owner: Owner, call: Call, subject: str, attempt: int) -> ContractTransaction:
+    """Not stored yet."""
+    return ContractTransaction(
+        wallet=owner.wallet,
+        contract=owner.contract,
         target=call.target,
         interface=call.interface,
         function=call.function,
         arguments=call.arguments,
         gas_limit=call.gas_limit,
         max_fee_tinybars=settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR,
-        purpose=purpose,
+        purpose=owner.purpose,
         subject=subject,
-        group_uid=group_uid,
-        attempt=_next_attempt(subject),
-        has_guard=has_guard,
+        group_uid=owner.group_uid,
+        attempt=attempt,
+        has_guard=owner.has_guard,
+        memo=f"pd1:{settings.PAYDATE_INSTANCE_ID}:{subject}:{attempt}",
     )
-    row.memo = f"pd1:{settings.PAYDATE_INSTANCE_ID}:{subject}:{row.attempt}"
-    if reason := gates.why_not(row):
-        raise Waiting(reason)
-    _insert(row)
-    record_move(row, "", row.status, reason=f"attempt {row.attempt} of {call.function}", by="paydate")
+
+
+def _announce(row: ContractTransaction) -> None:
     ring("contracts.sign_transaction", row.pk)
-    transaction.on_commit(lambda: PLANNED.reach(subject))
-    return row
+    transaction.on_commit(lambda: PLANNED.reach(row.subject))
 
 
 def _next_attempt(subject: str) -> int:
@@ -89,6 +132,10 @@ def _insert(row: ContractTransaction) -> None:
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
-        if any(name in str(error) for name in ONE_ATTEMPT):
-            raise AlreadyOpen(f"{row.subject} has an open or successful attempt") from error
-        raise
+        raise _translated(error, row.subject) from error
+
+
+def _translated(error: IntegrityError, subject: str) -> Exception:
+    if any(name in str(error) for name in ONE_ATTEMPT):
+        return AlreadyOpen(f"{subject} has an open or successful attempt")
+    return error

@@ -5,6 +5,8 @@ a later transaction of the same payer in the same answer, or, for calls that the
 looks apart after the chain has passed the validity. All comparisons use chain time.
 """
 
+import json
+from collections.abc import Callable, Container, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +16,10 @@ from django.conf import settings
 from contracts import abi, clock
 from contracts.doorbell import ring
 from contracts.faults import fault_point
-from contracts.gateways.mirror import ContractResult, TransactionRecord, mirror
+from contracts.gateways.mirror import ContractResult, Log, TransactionRecord, mirror
 from contracts.models import ContractTransaction
+from contracts.services import absence
+from contracts.services.identity import identity_problem
 from contracts.services.sending import NOT_YET, send_again
 from contracts.services.steps import advance, fail, postpone, visit
 from contracts.services.wallets import stop_wallet
@@ -28,7 +32,7 @@ SUCCEEDED = fault_point("transaction.succeeded", scenario="payout")
 FAILED = fault_point("transaction.failed", scenario="revert")
 EXPIRED = fault_point("transaction.expired", scenario="lost")
 
-LOOKS_FOR_ABSENCE = 3
+NEVER_SENT = "never sent, and the chain has passed its validity"
 NEXT_LOOK = timedelta(seconds=1)
 SLOW_LOOK = timedelta(seconds=5)
 QUICK_LOOKS_FOR = timedelta(seconds=30)
@@ -41,22 +45,46 @@ def resolve_transaction(row_id: int) -> None:
     visit(row_id, _look, asked="the mirror node")
 
 
+def resolve_for_claim(row_id: int) -> None:
+    """The same for a row of a stopped wallet that is being claimed: its end must be known before it signs again."""
+    visit(row_id, _look_for_claim, asked="the mirror node")
+
+
 def _look(row: ContractTransaction) -> None:
+    _look_at_chain(row, if_absent=_not_found_unless_stopped)
+
+
+def _look_for_claim(row: ContractTransaction) -> None:
+    _look_at_chain(row, if_absent=_not_found)
+
+
+def _look_at_chain(row: ContractTransaction, *, if_absent: Callable[[ContractTransaction], None]) -> None:
     if row.transaction_id is None:
         return
-    record = _record(row)
-    if record is not None:
-        _found(row, record)
-    elif row.wallet.stopped_reason:
+    if (record := _record(row)) is not None:
+        found_on_chain(row, record)
+    else:
+        if_absent(row)
+
+
+def _not_found_unless_stopped(row: ContractTransaction) -> None:
+    """While a wallet is stopped nothing is called absent or sent again: its list on chain is in doubt."""
+    if row.wallet.stopped_reason:
         postpone(row, f"the wallet is stopped: {row.wallet.stopped_reason}", until=clock.now() + SLOW_LOOK)
     else:
         _not_found(row)
 
 
 def _record(row: ContractTransaction) -> TransactionRecord | None:
-    """The record of our bytes; the same id with another hash means that somebody else has our key."""
-    hashes = set(row.bodies.exclude(hash="").values_list("hash", flat=True))
-    for record in mirror().transaction(row.transaction_id or ""):
+    hashes = {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
+    return own_record(row, mirror().transaction(row.transaction_id or ""), hashes)
+
+
+def own_record(
+    row: ContractTransaction, records: Iterable[TransactionRecord], hashes: Container[str]
+) -> TransactionRecord | None:
+    """Of the records of the row's id the one of our bytes; another hash means that somebody else has our key."""
+    for record in records:
         if record.nonce or record.result == "DUPLICATE_TRANSACTION":
             continue
         if record.hash.hex() in hashes:
@@ -65,15 +93,24 @@ def _record(row: ContractTransaction) -> TransactionRecord | None:
     return None
 
 
-def _found(row: ContractTransaction, record: TransactionRecord) -> None:
-    result = _contract_result(row) if record.name == "CONTRACTCALL" else None
+def found_on_chain(row: ContractTransaction, record: TransactionRecord) -> None:
+    """Like ``found``, and asks for the contract's result itself. Raises a GatewayError."""
+    found(row, record, _contract_result(row) if record.name == "CONTRACTCALL" else None)
+
+
+def found(row: ContractTransaction, record: TransactionRecord, result: ContractResult | None) -> None:
+    """Moves the row to what the chain says; without a result that is needed and final it is looked at again later.
+
+    ``record`` is one that ``own_record`` chose, ``result`` the contract's, None when the mirror node has none.
+    """
+    result = result if result and result.is_final else None
     if result is None and _needs_result(row, record):
         _later(row, "the mirror node has it only in part")
         return
     FOUND.reach(row.subject)
     if row.status != Status.SUBMITTED and not _note_sending(row):
         return
-    facts = _facts(record, result)
+    facts = facts_of(record, result)
     if record.result == "SUCCESS":
         _succeed(row, result, facts)
     elif fail(row, *_class_and_words(row, record, result), **facts):
@@ -113,7 +150,8 @@ def _is_older(row: ContractTransaction, age: timedelta) -> bool:
     return clock.now() - since > age
 
 
-def _facts(record: TransactionRecord, result: ContractResult | None) -> dict[str, Any]:
+def facts_of(record: TransactionRecord, result: ContractResult | None) -> dict[str, Any]:
+    """The columns that the chain decides."""
     return {
         "consensus_at": record.consensus_at,
         "hash": record.hash.hex(),
@@ -129,15 +167,34 @@ def _succeed(row: ContractTransaction, result: ContractResult | None, facts: dic
 
 
 def _decoded(row: ContractTransaction, result: ContractResult) -> dict[str, Any]:
-    """``{"output": [...], "events": [{"name", "args"}]}``: the called contract's own events, decoded."""
+    """``{"output": [...], "events": [...]}``: the answer, and the called contract's own events."""
+    events = decoded_events(row, result.logs)
+    # What a call returned is kept where it left no event: a payout's event says the same again.
+    has_output = result.call_result and not events
     interface = abi.interface(*row.interface.split("/"))
-    own = (entry for entry in result.logs if entry.contract_id in (row.target, None))
-    events = (interface.decode_log(entry.topics, entry.data) for entry in own)
     return {
-        "output": list(interface.decode_output(row.function, result.call_result))
-        if result.call_result
-        else [],
-        "events": [{"name": event.name, "args": event.args} for event in events if event],
+        "output": list(interface.decode_output(row.function, result.call_result)) if has_output else [],
+        "events": events,
+    }
+
+
+def decoded_events(row: ContractTransaction, logs: Iterable[Log]) -> list[dict[str, Any]]:
+    """The called contract's own events, as they are stored with the row."""
+    interface = abi.interface(*row.interface.split("/"))
+    own = (entry for entry in logs if entry.contract_id in (row.target, None))
+    events = ((entry, interface.decode_log(entry.topics, entry.data)) for entry in own)
+    return [_event(entry, event) for entry, event in events if event]
+
+
+def _event(entry: Log, event: abi.Event) -> dict[str, Any]:
+    """Decoded, and as it was: it is stored as evidence beside what others have caused."""
+    return {
+        "name": event.name,
+        "args": event.args,
+        "index": entry.index,
+        "block": entry.block_number,
+        "topics": list(entry.topics),
+        "data": entry.data.hex(),
     }
 
 
@@ -158,7 +215,8 @@ def read_result_again(row: ContractTransaction) -> bool:
     A mirror node under load has answered with logs missing. Raises a GatewayError.
     """
     result = _contract_result(row)
-    decoded = _decoded(row, result) if result else row.result
+    # As the column gives it back: lists instead of tuples.
+    decoded = json.loads(json.dumps(_decoded(row, result))) if result else row.result
     if decoded == row.result:
         return False
     row.result = decoded
@@ -176,48 +234,41 @@ def _later(row: ContractTransaction, reason: str) -> None:
 
 def _not_found(row: ContractTransaction) -> None:
     chain_ns = mirror().newest_consensus_ns()
-    margin_ns = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
-    if chain_ns <= row.valid_until_ns + margin_ns:
+    if not absence.is_past(row, chain_ns):
         may_send = row.broadcast_started_at is not None and chain_ns < row.valid_until_ns
-        _later(row, send_again(row) if may_send else row.waiting_reason or NOT_YET)
+        _later(row, _send_again(row) if may_send else row.waiting_reason or NOT_YET)
     elif row.broadcast_started_at is None:
-        _expire(
-            row, "never sent, and the chain has passed its validity", only_if={"broadcast_started_at": None}
-        )
+        _expire(row, NEVER_SENT, only_if={"broadcast_started_at": None})
     elif (record := _record(row)) is not None:  # a look counts only when it comes after the chain's time
-        _found(row, record)
-    elif _payer_went_on(row, row.valid_until_ns + margin_ns):
-        _expire(row, "a later transaction of the payer is on chain, this one is not")
-    else:
+        found_on_chain(row, record)
+    elif words := absence.proof_of(row):
+        _expire(row, words)
+    elif row.has_guard:
         _count_absent_look(row)
+    else:
+        postpone(row, absence.ensure_later_transaction(row), until=clock.now() + SLOW_LOOK)
 
 
-def _payer_went_on(row: ContractTransaction, after_ns: int) -> bool:
-    """True when one answer of the payer's list holds a transaction after the window, and not ours."""
-    page = mirror().account_page(row.wallet.account, since_ns=row.valid_start_ns or 0)
-    if any(record.transaction_id == row.transaction_id for record in page):
-        return False
-    own = (record for record in page if record.payer == row.wallet.account)
-    return any(clock.consensus_ns(record.consensus_at) > after_ns for record in own)
+def _send_again(row: ContractTransaction) -> str:
+    """A copy of the database sends nothing, not even what the original has signed."""
+    return identity_problem() or send_again(row)
 
 
 def _count_absent_look(row: ContractTransaction) -> None:
-    if not row.has_guard:
-        postpone(
-            row,
-            "unresolved: no later transaction of the payer proves its absence",
-            until=clock.now() + SLOW_LOOK,
-        )
+    """Three looks apart are enough for a call that the chain itself refuses to do twice."""
+    if absence.is_listed(row):
+        postpone(row, "the mirror node lists it and does not show it yet", until=clock.now() + SLOW_LOOK)
         return
     now = clock.now()
     spacing = timedelta(seconds=settings.LOOK_SPACING_SECONDS)
     if row.last_absent_look_at is None or now - row.last_absent_look_at >= spacing:
         same = ContractTransaction.objects.filter(pk=row.pk, absent_looks=row.absent_looks)
         row.absent_looks += same.update(absent_looks=row.absent_looks + 1, last_absent_look_at=now)
-    if row.absent_looks >= LOOKS_FOR_ABSENCE:
+    looks = absence.LOOKS_FOR_ABSENCE
+    if row.absent_looks >= looks:
         _expire(row, f"absent in {row.absent_looks} looks after the chain had passed its validity")
     else:
-        postpone(row, f"absent in {row.absent_looks} of {LOOKS_FOR_ABSENCE} looks", until=now + spacing)
+        postpone(row, f"absent in {row.absent_looks} of {looks} looks", until=now + spacing)
 
 
 def _expire(row: ContractTransaction, reason: str, *, only_if: dict[str, Any] | None = None) -> None:

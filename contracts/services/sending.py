@@ -7,13 +7,15 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
 
 from contracts import clock, gates
-from contracts.doorbell import ring
+from contracts.doorbell import ring_soon
 from contracts.faults import fault_point
 from contracts.gateways import hedera
 from contracts.gateways.errors import GatewayError, OutcomeUnknown, Refused, Unavailable
 from contracts.models import ContractTransaction, SignedBody, Wallet
+from contracts.services.identity import identity_problem
 from contracts.services.steps import advance, fail, postpone
 
 log = structlog.get_logger(__name__)
@@ -68,16 +70,17 @@ def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
 
 
 def _wallet_stopped(row: ContractTransaction) -> str:
-    """Read afresh: the wallet may have been stopped while custody was signing."""
+    """Read afresh: the wallet may have been stopped while custody was signing. A copy of the database sends nothing."""
     reason = Wallet.objects.values_list("stopped_reason", flat=True).get(pk=row.wallet_id)
-    return f"the wallet is stopped: {reason}" if reason else ""
+    return f"the wallet is stopped: {reason}" if reason else identity_problem() or ""
 
 
 def count_send(body: SignedBody) -> None:
     """Counted before the bytes leave: a crash in between must look like a send that may have arrived."""
     now = clock.now()
-    SignedBody.objects.filter(pk=body.pk).update(sends=F("sends") + 1, last_sent_at=now)
-    SignedBody.objects.filter(pk=body.pk, first_sent_at=None).update(first_sent_at=now)
+    SignedBody.objects.filter(pk=body.pk).update(
+        sends=F("sends") + 1, last_sent_at=now, first_sent_at=Coalesce("first_sent_at", now)
+    )
 
 
 def _try_nodes(row: ContractTransaction, body: SignedBody, sign_for_node: SignForNode) -> None:
@@ -120,7 +123,7 @@ def _was_only_send(row: ContractTransaction) -> bool:
 def _submitted(row: ContractTransaction, reason: str) -> None:
     now = clock.now()
     if advance(row, Status.SUBMITTED, reason=reason, submitted_at=now, next_attempt_at=now + FIRST_LOOK):
-        ring("contracts.resolve_transaction", row.pk, after=FIRST_LOOK.total_seconds())
+        ring_soon("contracts.resolve_sent", row.wallet_id)
         SUBMITTED.reach(row.subject)
 
 

@@ -6,7 +6,7 @@ by one that goes on with the same identity, the same bytes and the same external
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
@@ -18,7 +18,7 @@ from contracts.faults import fault_point
 from contracts.gateways import hedera
 from contracts.gateways.errors import Conflict, GatewayError, Refused, Throttled
 from contracts.models import ContractTransaction, SignedBody
-from contracts.services import budget
+from contracts.services import budget, fencing
 from contracts.services.sending import send
 from contracts.services.steps import advance, fail, postpone, visit
 from contracts.services.wallets import WalletMismatch, ensure_verified, stop_wallet
@@ -54,12 +54,20 @@ def _sign_planned(row: ContractTransaction) -> None:
         postpone(row, reason)
     elif row.custody_waiting_since is not None:
         _collect(row)
-    elif reason := _pending_elsewhere(row) or gates.why_not(row):
+    elif reason := _pending_elsewhere(row):
         postpone(row, reason)
-    elif _may_still_be_signed(row) and _has_custody_slot(row) and _fix_identity(row):
-        IDENTIFIED.reach(row.subject)
-        node = _first_node(row)
-        sign_body_for(row, node)
+    elif body := _identify(row) if row.valid_start_ns is None else _body_again(row):
+        _sign_body(row, body)
+
+
+def _body_again(row: ContractTransaction) -> SignedBody | None:
+    """Of a row whose signer ended between fixing its identity and storing the signature."""
+    if reason := gates.why_not(row):
+        postpone(row, reason)
+        return None
+    if not (_is_young(row) and _has_custody_slot(row)):
+        return None
+    return _stored_body(row, _first_node(row))
 
 
 def _sign_for_other_node(row: ContractTransaction, node: str) -> SignedBody | None:
@@ -81,7 +89,7 @@ def wallet_why_not(row: ContractTransaction) -> str | None:
         return f"the wallet is stopped: {error}"
     except GatewayError as error:
         return f"custody does not tell us about the wallet: {error}"
-    return None
+    return fencing.why_not(wallet, fresh=not row.has_guard)
 
 
 def _pending_elsewhere(row: ContractTransaction) -> str | None:
@@ -89,52 +97,78 @@ def _pending_elsewhere(row: ContractTransaction) -> str | None:
     waiting = ContractTransaction.objects.filter(
         wallet=row.wallet, status=Status.PLANNED, custody_waiting_since__isnull=False
     )
-    other = waiting.exclude(pk=row.pk).first()
+    other = waiting.exclude(pk=row.pk).only("subject", "attempt").first()
     return f"custody still waits for the approval of {other}" if other else None
 
 
 def _has_custody_slot(row: ContractTransaction) -> bool:
+    slot = _take_slot(row)
+    if slot is None:
+        return False
+    budget.wait_for(slot)
+    return True
+
+
+def _take_slot(row: ContractTransaction) -> datetime | None:
+    """The moment from which custody may be asked for this row, at most a few seconds away; else it is postponed."""
     name = row.wallet.custodian
-    wait = budget.take(name, requests=custodian(name).requests_per_signature)
-    if wait:
-        postpone(row, "the custody budget of this minute is used up", until=wait)
-    return wait is None
+    slot = budget.take(name, requests=custodian(name).requests_per_signature)
+    if slot.is_granted:
+        return slot.at
+    postpone(row, "the custody budget of this minute is used up", until=slot.at)
+    return None
 
 
-def _fix_identity(row: ContractTransaction) -> bool:
-    """Fixes transaction id and validity once and for ever; True when the row has them afterwards."""
-    if row.valid_start_ns is not None:
-        return True
+def _identify(row: ContractTransaction) -> SignedBody | None:
+    """Fixes transaction id and validity once and for ever, and stores the body made of them, in one commit.
+
+    The gate is asked and the custody slot taken in the same commit: what may not go on costs no slot.
+    """
+    columns = _new_identity(row)
+    node = _first_node(row)
+    raw = _build(row, columns, node)
+    try:
+        with transaction.atomic():
+            slot = _gate_and_slot(row)
+            body = _store_identity(row, columns, _new_body(row, node, raw)) if slot else None
+    except IntegrityError:  # two rows of one payer in the same nanosecond: the next visit takes another
+        postpone(row, "its transaction id is taken; another follows")
+        return None
+    if slot is None or body is None:
+        return None
+    IDENTIFIED.reach(row.subject)
+    BODY_STORED.reach(row.subject)
+    budget.wait_for(slot)
+    return body
+
+
+def _gate_and_slot(row: ContractTransaction) -> datetime | None:
+    if reason := gates.why_not(row):
+        postpone(row, reason)
+        return None
+    return _take_slot(row)
+
+
+def _new_identity(row: ContractTransaction) -> dict[str, Any]:
     now_ns = clock.now_ns()
     start = now_ns - VALID_START_LEAD_NS + settings.CUSTODY_APPROVAL_LEAD * clock.NANOSECONDS
-    with transaction.atomic():
-        if reason := gates.why_not(row):
-            postpone(row, reason)
-            return False
-        return _store_identity(row, start, clock.from_ns(now_ns))
-
-
-def _store_identity(row: ContractTransaction, start: int, now: datetime) -> bool:
-    columns = {
+    return {
         "valid_start_ns": start,
         "valid_seconds": settings.TRANSACTION_VALID_SECONDS,
         "transaction_id": hedera.transaction_id_text(row.wallet.account, start),
-        "identified_at": now,
+        "identified_at": clock.from_ns(now_ns),
     }
+
+
+def _store_identity(row: ContractTransaction, columns: dict[str, Any], body: SignedBody) -> SignedBody | None:
+    """None when somebody else has fixed it."""
     unfixed = ContractTransaction.objects.filter(pk=row.pk, status=Status.PLANNED, valid_start_ns=None)
-    try:
-        with transaction.atomic():
-            fixed = unfixed.update(**columns)
-    except IntegrityError:  # two rows of one payer in the same nanosecond: the next visit takes another
-        return False
-    for name, value in columns.items() if fixed else ():
+    if not unfixed.update(**columns):
+        return None
+    for name, value in columns.items():
         setattr(row, name, value)
-    return bool(fixed)
-
-
-def _may_still_be_signed(row: ContractTransaction) -> bool:
-    """Asked before a slot is taken: a row with an old identity must not use up the budget."""
-    return row.valid_start_ns is None or _is_young(row)
+    body.save(force_insert=True)
+    return body
 
 
 def _is_young(row: ContractTransaction) -> bool:
@@ -151,7 +185,7 @@ def _after_expiry(row: ContractTransaction) -> datetime:
 
 
 def _first_node(row: ContractTransaction) -> str:
-    if body := row.bodies.order_by("pk").first():
+    if row.valid_start_ns is not None and (body := row.bodies.order_by("pk").first()):
         return body.node
     nodes = hedera.nodes()
     return nodes[row.pk % len(nodes)]
@@ -159,10 +193,12 @@ def _first_node(row: ContractTransaction) -> str:
 
 def sign_body_for(row: ContractTransaction, node: str) -> SignedBody | None:
     """Stores the body for ``node``, has it signed and stored; None when it has to wait or was refused."""
-    body = _stored_body(row, node)
+    return _sign_body(row, _stored_body(row, node))
+
+
+def _sign_body(row: ContractTransaction, body: SignedBody) -> SignedBody | None:
     if body.signed_bytes is not None:
         return body
-    BODY_STORED.reach(row.subject)
     answer = _ask(row, body)
     if answer is None:
         return None
@@ -174,23 +210,30 @@ def _stored_body(row: ContractTransaction, node: str) -> SignedBody:
     """The loser of the unique constraint drops its own body and takes the stored one."""
     if stored := row.bodies.filter(node=node).first():
         return stored
-    raw = _build(row, node)
-    digest = hashlib.sha256(raw).hexdigest()
+    new = _new_body(row, node, _build(row, _identity(row), node))
     body, _ = SignedBody.objects.get_or_create(
         transaction=row,
         node=node,
-        defaults={
-            "body": raw,
-            "body_hash": digest,
-            "external_id": f"pd1-{settings.PAYDATE_INSTANCE_ID}-{digest[:48]}",
-        },
+        defaults={"body": new.body, "body_hash": new.body_hash, "external_id": new.external_id},
     )
     return body
 
 
-def _build(row: ContractTransaction, node: str) -> bytes:
+def _new_body(row: ContractTransaction, node: str, raw: bytes) -> SignedBody:
+    digest = hashlib.sha256(raw).hexdigest()
+    external_id = f"pd1-{settings.PAYDATE_INSTANCE_ID}-{digest[:48]}"
+    return SignedBody(transaction=row, node=node, body=raw, body_hash=digest, external_id=external_id)
+
+
+def _identity(row: ContractTransaction) -> dict[str, Any]:
     if row.valid_start_ns is None or row.valid_seconds is None:
         raise ValueError(f"{row} has no identity yet")
+    return {"valid_start_ns": row.valid_start_ns, "valid_seconds": row.valid_seconds}
+
+
+def _build(row: ContractTransaction, identity: dict[str, Any], node: str) -> bytes:
+    if row.function == hedera.SELF_TRANSFER:
+        return hedera.build_transfer(_envelope(row, identity), node=node)
     spec = hedera.CallSpec(
         payer=row.wallet.account,
         contract=row.target,
@@ -198,10 +241,20 @@ def _build(row: ContractTransaction, node: str) -> bytes:
         gas=row.gas_limit,
         max_fee_tinybars=row.max_fee_tinybars,
         memo=row.memo,
-        valid_start_ns=row.valid_start_ns,
-        valid_seconds=row.valid_seconds,
+        valid_start_ns=identity["valid_start_ns"],
+        valid_seconds=identity["valid_seconds"],
     )
     return hedera.build_call(spec, node=node)
+
+
+def _envelope(row: ContractTransaction, identity: dict[str, Any]) -> hedera.Envelope:
+    return hedera.Envelope(
+        row.wallet.account,
+        row.max_fee_tinybars,
+        row.memo,
+        identity["valid_start_ns"],
+        identity["valid_seconds"],
+    )
 
 
 def _ask(row: ContractTransaction, body: SignedBody) -> SignatureAnswer | None:

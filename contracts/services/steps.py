@@ -12,6 +12,8 @@ from contracts import clock, gates
 from contracts.gateways.errors import GatewayError
 from contracts.leases import lease
 from contracts.models import ContractTransaction
+from contracts.services.clocks import note_refusal
+from contracts.services.holds import PAYDATE
 from contracts.transitions import move
 
 log = structlog.get_logger(__name__)
@@ -48,12 +50,13 @@ def advance(
     to: str,
     *,
     reason: str = "",
+    by: str = PAYDATE,
     only_if: dict[str, Any] | None = None,
     **columns: Any,
 ) -> bool:
     """Moves the row and tells its owner in one transaction; the loser of a race gets False and stops."""
-    with transaction.atomic():
-        moved = move(row, to, reason=reason, only_if=only_if, waiting_reason="", tries=0, **columns)
+    with transaction.atomic(savepoint=False):
+        moved = move(row, to, reason=reason, by=by, only_if=only_if, waiting_reason="", tries=0, **columns)
         if moved:
             gates.tell(row, to)
     return moved
@@ -79,7 +82,7 @@ def postpone(
 
 def fail(row: ContractTransaction, error_class: str, text: str, **columns: Any) -> bool:
     """FAILED with its class and the raw words of whoever refused."""
-    return advance(
+    has_failed = advance(
         row,
         ContractTransaction.Status.FAILED,
         reason=text[:500],
@@ -88,3 +91,6 @@ def fail(row: ContractTransaction, error_class: str, text: str, **columns: Any) 
         resolved_at=clock.now(),
         **columns,
     )
+    if has_failed:
+        note_refusal(row)
+    return has_failed

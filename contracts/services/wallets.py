@@ -5,16 +5,23 @@ from django.conf import settings
 from django.db import transaction
 
 from contracts import clock
-from contracts.custody.base import WalletFacts, custodian
-from contracts.gateways.mirror import mirror
-from contracts.models import AuditEvent, ContractTransaction, Wallet
+from contracts.custody.base import SECP256K1, WalletFacts, custodian, evm_alias
+from contracts.gateways.mirror import Account, mirror
+from contracts.models import AuditEvent, ContractTransaction, Hold, Wallet
+from contracts.services.holds import PAYDATE, lift_hold, place_hold
 
 log = structlog.get_logger(__name__)
+FENCE = "fence: "
 _verified: set[int] = set()
+EMPTY_KEY_LIST = "3200"
 
 
 class WalletMismatch(Exception):
     """Custody, chain, settings and our row disagree; the text names both values and the fix."""
+
+
+class WalletNotStarted(Exception):
+    """Starting it is not enough; the text says what is."""
 
 
 def ensure_verified(wallet: Wallet) -> None:
@@ -26,6 +33,13 @@ def ensure_verified(wallet: Wallet) -> None:
         return
     check_network(wallet)
     facts = custodian(wallet.custodian).describe(wallet.custody_wallet_id)
+    check_custody(wallet, facts)
+    check_settings(facts, account=wallet.account)
+    check_account(wallet, mirror().account(wallet.account))
+    _verified.add(wallet.pk)
+
+
+def check_custody(wallet: Wallet, facts: WalletFacts) -> None:
     for name, ours, theirs in (
         ("key id", wallet.custody_key_id, facts.custody_key_id),
         ("key scheme", wallet.key_scheme, facts.scheme),
@@ -37,9 +51,6 @@ def ensure_verified(wallet: Wallet) -> None:
             )
     if not facts.is_active:
         raise WalletMismatch("custody says that the wallet is not active; activate it there")
-    check_settings(facts, account=wallet.account)
-    _check_account(wallet)
-    _verified.add(wallet.pk)
 
 
 def check_network(wallet: Wallet) -> None:
@@ -65,18 +76,29 @@ def check_settings(facts: WalletFacts | Wallet, *, account: str) -> None:
         )
 
 
-def _check_account(wallet: Wallet) -> None:
-    account = mirror().account(wallet.account)
+def check_account(wallet: Wallet, account: Account | None) -> None:
+    """An account made by a transfer to its EVM address has no key until it signs for the first time."""
     if account is None or account.deleted:
         raise WalletMismatch(
             f"the account {wallet.account} does not exist on {wallet.network}; check the network"
         )
     on_chain = (account.key_hex or "").lower()
-    if on_chain and not on_chain.endswith(wallet.public_key):
+    if has_no_key(account):
+        if wallet.key_scheme == SECP256K1 and account.evm_address != evm_alias(wallet.public_key):
+            raise WalletMismatch(
+                f"the account {wallet.account} has no key yet, and its EVM address belongs to another key than "
+                "the wallet's; register the wallet with the account of its own address"
+            )
+    elif not on_chain.endswith(wallet.public_key):
         raise WalletMismatch(f"the account {wallet.account} is controlled by another key ({on_chain})")
 
 
-def stop_wallet(wallet: Wallet, reason: str, *, by: str = "paydate") -> bool:
+def has_no_key(account: Account) -> bool:
+    """It waits for its first own signature. Older mirror nodes show an empty list of keys instead of none."""
+    return (account.key_hex or EMPTY_KEY_LIST) == EMPTY_KEY_LIST
+
+
+def stop_wallet(wallet: Wallet, reason: str, *, by: str = PAYDATE) -> bool:
     """Stops all signing for a wallet until an operator starts it again; False when it was stopped already."""
     now = clock.now()
     with transaction.atomic():
@@ -90,10 +112,53 @@ def stop_wallet(wallet: Wallet, reason: str, *, by: str = "paydate") -> bool:
     return True
 
 
+def stop_for_fence(wallet: Wallet, reason: str, *, by: str = PAYDATE) -> bool:
+    """Stops the wallet until it is claimed, and holds its contracts, so that their distributions say why.
+
+    False when the fence had stopped it before. A wallet stopped for another cause keeps that reason, too.
+    """
+    words = f"{FENCE}{reason}"
+    with transaction.atomic():
+        if not Wallet.objects.filter(pk=wallet.pk, stopped_by_fence=False).update(stopped_by_fence=True):
+            return False
+        if not stop_wallet(wallet, words, by=by):
+            AuditEvent.write(wallet, what="stop", target="STOPPED", reason=words, by=by)
+        for contract in wallet.contracts.all():
+            place_hold(
+                scope=Hold.Scope.CONTRACT,
+                object_uid=contract.uid,
+                cause=Hold.Cause.FENCE,
+                reason=words,
+                needs_operator=True,
+            )
+    wallet.stopped_by_fence = True
+    return True
+
+
+def release_from_fence(wallet: Wallet, *, reason: str, by: str) -> None:
+    """The wallet was claimed: it signs again, unless it is stopped for another cause as well."""
+    with transaction.atomic():
+        stopped = Wallet.objects.filter(pk=wallet.pk, stopped_by_fence=True)
+        if not stopped.update(stopped_by_fence=False):
+            return
+        wallet.refresh_from_db()
+        if wallet.stopped_reason.startswith(FENCE):
+            start_wallet(wallet, reason=reason, by=by)
+        uids = wallet.contracts.values("uid")
+        placed = Hold.objects.open().filter(scope=Hold.Scope.CONTRACT, object_uid__in=uids)
+        for hold in placed.filter(cause=Hold.Cause.FENCE):
+            lift_hold(hold, reason=reason, by=by)
+
+
 def start_wallet(wallet: Wallet, *, reason: str, by: str) -> bool:
-    """An operator's word that the cause is gone; False when the wallet was not stopped."""
+    """An operator's word that the cause is gone; False when the wallet was not stopped. Raises WalletNotStarted."""
     with transaction.atomic():
         stopped = Wallet.objects.filter(pk=wallet.pk).exclude(stopped_reason="")
+        if stopped.filter(stopped_by_fence=True).exists():
+            raise WalletNotStarted(
+                "its list on chain has transactions that this database did not know, and more may come: it is started"
+                ' by manage.py claim_wallets --reason "..."'
+            )
         if not stopped.update(stopped_reason="", stopped_at=None):
             return False
         AuditEvent.write(wallet, what="stop", source="STOPPED", reason=reason, by=by)

@@ -12,7 +12,7 @@ from tests.world import Pump, World
 @pytest.fixture
 def probe(world: World, pump: Pump) -> Iterator[Probe]:
     probe = Probe(world.spare_asset(), pump)
-    gates.register(PURPOSE, gate=probe.why_not, handler=probe.on_arrow)
+    gates.register(PURPOSE, gate=probe.why_not, handler=probe.on_arrow, origin=probe.origin)
     world.net.dfns.forget_requests()
     yield probe
     gates.forget(PURPOSE)

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from contracts.ids import new_uid
 from contracts.models import ContractTransaction
-from contracts.services.planning import Call, plan_transaction
+from contracts.services.planning import Call, Owner, plan_transaction
 from contracts.services.resolving import resolve_transaction
 from devnet.records import Record
 from tests.world import Pump, Setting
@@ -16,7 +16,10 @@ SIGNATURES = "/signatures"
 
 
 class Probe:
-    """``closed`` is the gate's answer; ``arrows`` is what the owner of the purpose was told, in order."""
+    """``closed`` is the gate's answer; ``arrows`` is what the owner of the purpose was told, in order.
+
+    ``known`` are subjects whose calls the owner could describe, though no row of them is left.
+    """
 
     def __init__(self, setting: Setting, pump: Pump) -> None:
         self.setting = setting
@@ -24,6 +27,7 @@ class Probe:
         self.pump = pump
         self.closed: str | None = None
         self.arrows: list[str] = []
+        self.known: set[str] = set()
 
     def why_not(self, row: ContractTransaction) -> str | None:
         return self.closed
@@ -31,14 +35,23 @@ class Probe:
     def on_arrow(self, row: ContractTransaction, arrow: str) -> None:
         self.arrows.append(arrow)
 
+    def origin(self, subject: str) -> tuple[Owner, Call] | None:
+        if subject not in self.known:
+            return None
+        contract = self.setting.asset.payout_contract
+        return Owner(contract.wallet, contract, PURPOSE, new_uid(), has_guard=True), self.call()
+
+    def call(self, gas: int = 2_000_000) -> Call:
+        asset = self.setting.asset
+        return Call(asset.address, f"ats/{asset.interface_version}", "takeSnapshot", [], gas)
+
     def plan(self, subject: str = "", *, has_guard: bool = True, gas: int = 2_000_000) -> ContractTransaction:
         asset = self.setting.asset
-        call = Call(asset.address, f"ats/{asset.interface_version}", "takeSnapshot", [], gas)
         with transaction.atomic():
             return plan_transaction(
                 wallet=asset.payout_contract.wallet,
                 contract=asset.payout_contract,
-                call=call,
+                call=self.call(gas),
                 purpose=PURPOSE,
                 subject=subject or f"probe:{new_uid()}",
                 group_uid=new_uid(),
@@ -55,8 +68,16 @@ class Probe:
 
     def submitted(self) -> ContractTransaction:
         """Sent, and nobody has looked for it yet."""
-        with self.pump.without("contracts.resolve_transaction"):
+        with self.pump.without("contracts.resolve_transaction", "contracts.resolve_sent"):
             return self.until(self.plan(), Status.SUBMITTED)
+
+    def on_chain(self, *, has_guard: bool = True) -> ContractTransaction:
+        """It has reached consensus, and nobody has looked for it yet."""
+        with self.pump.without("contracts.resolve_transaction", "contracts.resolve_sent"):
+            row = self.until(self.plan(has_guard=has_guard), Status.SUBMITTED)
+        self.pump.rings.clear()
+        self.world.wait_for(row.transaction_id or "")
+        return row
 
     def until_waiting(self, row: ContractTransaction, words: str) -> ContractTransaction:
         def reached() -> bool:

@@ -7,8 +7,16 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
-from contracts.models import AuditEvent, ContractTransaction, Holding, SignedBody
-from payouts.models import Distribution, Payment, PlanPage
+from chainsync.models import ChainEvent, EventListener
+from contracts.models import (
+    AuditEvent,
+    ContractTransaction,
+    ExpiryDeclaration,
+    Holding,
+    Installation,
+    SignedBody,
+)
+from payouts.models import BatchSizing, Distribution, Payment, PlanPage
 from reserves.models import Draw, Reservation
 from tests.factories import (
     AssetFactory,
@@ -80,6 +88,42 @@ def two_holders_in_one_place() -> None:
         PaymentFactory.create(distribution=distribution, ordinal=0, holder=holder)
 
 
+class Declared:
+    """One person's word about a transaction of its own."""
+
+    @staticmethod
+    def create(**columns: Any) -> ExpiryDeclaration:
+        row = {"transaction": TransactionFactory.create(), "by": "ann", "reason": "lost"} | columns
+        return ExpiryDeclaration.objects.create(**row)
+
+
+class Installed:
+    @staticmethod
+    def create(**columns: Any) -> Installation:
+        return Installation.objects.create(**{"instance_id": "a", "database_oid": 1} | columns)
+
+
+class Seen:
+    """One event of a followed contract."""
+
+    @staticmethod
+    def create(**columns: Any) -> ChainEvent:
+        row = {"network": "hedera-local", "address": "0.0.7", "consensus_at": "1.000000001", "log_index": 0}
+        return ChainEvent.objects.create(**row, seen_at=NOW, **columns)
+
+
+class Followed:
+    @staticmethod
+    def create() -> EventListener:
+        return EventListener.objects.create(network="hedera-local", address="0.0.7")
+
+
+class Sized:
+    @staticmethod
+    def create(**columns: Any) -> BatchSizing:
+        return BatchSizing.objects.create(contract=ContractFactory.create(), **columns)
+
+
 def open_subject_twice(status: str) -> Callable[[], None]:
     def act() -> None:
         TransactionFactory.create(subject="s", attempt=1, **{status: True} if status else {})
@@ -104,6 +148,13 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
     "transaction_one_open_or_successful": open_subject_twice("succeeded"),
     "transaction_identified_before_signed": one(TransactionFactory, status="SIGNED"),
     "transaction_submitted_was_broadcast": one(TransactionFactory, submitted=True, broadcast_started_at=None),
+    "expiry_declared_once_per_person": twice_with(
+        Declared, lambda: {"transaction": TransactionFactory.create()}
+    ),
+    "event_once": again(Seen),
+    "listener_once_per_address": again(Followed),
+    "sizing_good_below_bad": one(Sized, largest_good=20, smallest_bad=20),
+    "installation_only_one": one(Installed, is_only=False),
     "body_once_per_node": twice_with(
         SignedBodyFactory, lambda: {"transaction": TransactionFactory.create(signed=True), "node": "0.0.3"}
     ),
@@ -228,6 +279,11 @@ TRIGGERS: dict[str, list[Callable[[], Any]]] = {
         rewrite(SignedBodyFactory, {}, {"signed_bytes": None}),
         rewrite(SignedBodyFactory, {}, {"hash": "00"}),
     ],
+    "declaration_kept": [remove(Declared)],
+    "declaration_fixed": [rewrite(Declared, {}, {"reason": "other"})],
+    "installation_kept": [remove(Installed)],
+    "event_kept": [remove(Seen)],
+    "event_fixed": [rewrite(Seen, {}, {"args": {"paid": 1}}), rewrite(Seen, {}, {"data": b"other"})],
     "audit_kept": [remove(Audited)],
     "audit_fixed": [rewrite(Audited, {}, {"reason": "other"}), rewrite_sealed],
     "payment_paid_for_ever": [

@@ -15,7 +15,7 @@ from contracts import doorbell, faults
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("config", "payouts", "reserves", "chainsync", "contracts")
-SCENARIOS = {"payout", "shortfall", "approval", "revert", "lost"}
+SCENARIOS = {"payout", "shortfall", "approval", "revert", "lost", "oversized", "retry"}
 
 
 def calls_of(name: str) -> Iterator[ast.Call]:
@@ -26,10 +26,14 @@ def calls_of(name: str) -> Iterator[ast.Call]:
                     yield node
 
 
+def rings() -> list[ast.Call]:
+    return [*calls_of("ring"), *calls_of("ring_soon")]
+
+
 def names_rung() -> set[str]:
     """Every string that may stand in the place of a ring's name; a function's result is looked into."""
     names: set[str] = set()
-    for call in calls_of("ring"):
+    for call in rings():
         first = call.args[0]
         if isinstance(first, ast.Constant):
             names.add(first.value)
@@ -49,7 +53,7 @@ def test_every_ring_and_every_beat_is_for_a_registered_task() -> None:
 
 
 def test_every_ring_carries_a_bare_id() -> None:
-    for call in calls_of("ring"):
+    for call in rings():
         assert len(call.args) == 2
         assert {keyword.arg for keyword in call.keywords} <= {"after"}
 

@@ -113,7 +113,7 @@ def test_a_transfer_to_itself_is_accepted_and_appears_in_the_payers_list(chain: 
     signed = sign(chain, hedera.build_transfer(envelope, node="0.0.3"))
     hedera.broadcast(signed.raw, node="0.0.3")
     record = settled(hedera.transaction_id_text(envelope.payer, envelope.valid_start_ns))
-    listed = mirror().account_page(chain.payer, since_ns=record.consensus_ns)
+    listed = list(mirror().account_transactions(chain.payer, since_ns=record.consensus_ns))
     assert (record.name, record.result, record.hash) == ("CRYPTOTRANSFER", "SUCCESS", signed.hash)
     assert record in listed
     assert record in tuple(

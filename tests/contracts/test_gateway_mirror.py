@@ -89,7 +89,6 @@ def test_what_the_mirror_does_not_know_is_nothing(server: WebServer) -> None:
     assert found.contract("0.0.9") is None
     assert found.token("0.0.9") is None
     assert found.account_token("0.0.9", "0.0.8") is None
-    assert list(found.account_transactions("0.0.9")) == []
 
 
 @pytest.mark.parametrize("body", [b"<html>nothing here</html>", b'{"error": "no such route"}', b"[]"])
@@ -192,10 +191,11 @@ def test_an_accounts_transactions_are_followed_to_the_end(server: WebServer) -> 
     assert server.paths == [asked, first.body["links"]["next"]]
 
 
-def test_one_page_of_an_account_is_one_question(server: WebServer) -> None:
-    server.script(official("transactions of an account since, ascending"))
-    assert len(mirror().account_page("0.0.1002", since_ns=1)) == 2
-    assert len(server.asked) == 1
+def test_a_list_is_never_answered_with_404(server: WebServer) -> None:
+    """A list of nothing is an empty list; who says 404 cannot be asked about absence."""
+    server.script(NOT_FOUND)
+    with pytest.raises(Unavailable, match="404"):
+        list(mirror().account_transactions("0.0.1002", since_ns=1))
 
 
 def test_the_newest_block_tells_how_far_the_mirror_is(server: WebServer) -> None:

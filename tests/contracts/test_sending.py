@@ -132,7 +132,7 @@ def test_an_old_body_gets_no_sibling_from_custody(probe: Probe) -> None:
     asked = probe.world.signatures_asked()
     probe.world.fault("consensus.node_down", node=row.bodies.get().node)
     probe.closed = None
-    with probe.pump.without("contracts.resolve_transaction"):
+    with probe.pump.without("contracts.resolve_transaction", "contracts.resolve_sent"):
         probe.until(row, Status.SUBMITTED)
 
     assert (row.bodies.count(), probe.world.signatures_asked()) == (1, asked)
@@ -152,7 +152,7 @@ def test_a_precheck_refusal_after_an_earlier_send_leaves_the_row_to_the_chain(pr
     """The first node may have accepted what the second one refuses."""
     row = probe.plan(gas=20_000)
     probe.world.fault("consensus.node_down", node=first_node(row))
-    with probe.pump.without("contracts.resolve_transaction"):
+    with probe.pump.without("contracts.resolve_transaction", "contracts.resolve_sent"):
         probe.until(row, Status.SUBMITTED)
 
     assert [body.sends for body in row.bodies.order_by("pk")] == [1, 1]

@@ -218,3 +218,18 @@ def test_fixed_pays_the_floor_of_the_share_and_keeps_less_than_one_unit_per_hold
     assert list(succeeded) == world.holders
     assert list(paid) == shares(world, amount) == world.received()
     assert 0 <= amount - sum(paid) < len(balances)
+
+
+def test_a_token_that_runs_out_of_room_pays_the_first_holders_of_every_call() -> None:
+    world = World([10] * 7)
+    world.fund(POOL)
+    snapshot = world.snapshot()
+    world.token.send("setMostTransfers", 3)
+
+    first = pay_named(world, snapshot, world.holders)
+    second = pay_named(world, snapshot, world.holders[3:])
+
+    assert real(first.output[1]) == world.holders[:3]
+    assert real(first.output[0]) == world.holders[3:]
+    assert real(second.output[1]) == world.holders[3:6]
+    assert real(second.output[0]) == world.holders[6:]

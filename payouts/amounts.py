@@ -4,7 +4,15 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOpera
 
 from contracts.amounts import format_units
 
-__all__ = ["BadAmount", "format_units", "parse_percentage", "parse_units", "percentage_of", "share_units"]
+__all__ = [
+    "BadAmount",
+    "counted",
+    "format_units",
+    "parse_percentage",
+    "parse_units",
+    "percentage_of",
+    "share_units",
+]
 
 # The default context rounds to 28 digits without a word; a uint256 has 78.
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -47,6 +55,11 @@ def _parse(text: str, *, example: str) -> Decimal:
     if not value.is_finite() or value <= 0:
         raise BadAmount(f"the amount is {text}; give one above 0")
     return value
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``1 holder``, ``2,500 holders``."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def share_units(*, pool_units: int, balance_units: int, supply_units: int) -> int:

@@ -7,10 +7,19 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from contracts import gates
-        from payouts.services import holding, paying, snapshots, watching
+        from payouts.services import events, holding, origins, paying, snapshots, watching
 
         gates.register(
-            snapshots.SNAPSHOT_PURPOSE, gate=watching.why_not_snapshot, handler=watching.on_snapshot_arrow
+            snapshots.SNAPSHOT_PURPOSE,
+            gate=watching.why_not_snapshot,
+            handler=watching.on_snapshot_arrow,
+            origin=origins.of_snapshot,
         )
-        gates.register(paying.BATCH_PURPOSE, gate=watching.why_not_batch, handler=watching.on_batch_arrow)
+        gates.register(
+            paying.BATCH_PURPOSE,
+            gate=watching.why_not_batch,
+            handler=watching.on_batch_arrow,
+            origin=origins.of_batch,
+        )
         gates.register_hold_listener(holding.on_hold_changed)
+        events.register_processors()

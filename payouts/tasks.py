@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from payouts.services import paying, planning, sweeping
+from payouts.services import feeding, paying, planning, repeating, settling, sweeping
 
 
 @shared_task(name="payouts.advance_distribution")
@@ -15,9 +15,19 @@ def plan_page(pk: int) -> None:
     planning.plan_page(pk)
 
 
+@shared_task(name="payouts.feed")
+def feed(wallet_id: int) -> None:
+    feeding.feed(wallet_id)
+
+
 @shared_task(name="payouts.pay_batch")
 def pay_batch(pk: int) -> None:
     paying.pay_batch(pk)
+
+
+@shared_task(name="payouts.settle")
+def settle(pk: int) -> None:
+    settling.settle_due(pk)
 
 
 @shared_task(name="payouts.wake_distribution")
@@ -28,6 +38,16 @@ def wake_distribution(pk: int) -> None:
 @shared_task(name="payouts.recheck_distribution")
 def recheck_distribution(pk: int) -> None:
     sweeping.recheck_distribution(pk)
+
+
+@shared_task(name="payouts.retry_failed")
+def retry_failed() -> None:
+    repeating.retry_failed()
+
+
+@shared_task(name="payouts.retry_distribution")
+def retry_distribution(pk: int) -> None:
+    repeating.retry_distribution_by_itself(pk)
 
 
 @shared_task(name="payouts.sweep")

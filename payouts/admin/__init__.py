@@ -1,3 +1,3 @@
-from payouts.admin import distributions, lines
+from payouts.admin import distributions, lines, sizing
 
-__all__ = ["distributions", "lines"]
+__all__ = ["distributions", "lines", "sizing"]

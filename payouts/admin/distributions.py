@@ -19,6 +19,7 @@ from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
 from payouts.admin import words
 from payouts.admin.forms import DistributionForm, StartForm
+from payouts.admin.retrying import RetryButton
 from payouts.admin.sections import SECTIONS
 from payouts.models import Distribution
 from payouts.services.creating import BadInput, create_distribution
@@ -41,14 +42,14 @@ def _paid(row: Distribution) -> object:
 
 
 @admin.register(Distribution)
-class DistributionAdmin(HoldButtons, EvidenceAdmin):
+class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
     list_display = ("name", "of", "state", "asked", "holders_paid", "paid", "why")
     list_filter = ("status", "amount_type", "kind", "asset", "created_at")
     list_select_related = ("asset__payout_contract__payment_token",)
     search_fields = ("uid", "concept", "asset__symbol", "asset__name", "=asset__isin", "created_by")
     search_help_text = "A uid, a concept, an asset's symbol, name or ISIN, or who created it"
     ordering = ("-pk",)
-    actions_detail = ("execute", "place_hold", "lift_hold")
+    actions_detail = ("execute", "retry", "place_hold", "lift_hold")
 
     name = column("Concept", _name, order="concept")
     of = column("Asset", lambda row: row.asset.symbol, order="asset__symbol")

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
 from contracts.admin import cells
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.cells import column
+from payouts.admin.retrying import RetrySelected
 from payouts.models import Batch, Payment, PlanPage
 
 PAID_IN = "distribution__asset__payout_contract__payment_token"
@@ -23,6 +25,34 @@ def _of(row: Any) -> object:
 
 def _next(row: Batch) -> object:
     return "nothing: it is settled" if row.settled_at else cells.next_step(row.next_attempt_at)
+
+
+def _made_from(row: Batch) -> object:
+    """A retry may be filled up across batches; then each of its payments was in one of several."""
+    if row.parent:
+        return cells.link(row.parent)
+    return "several batches" if row.kind == Batch.Kind.RETRY else "the plan"
+
+
+def _tries(row: Payment) -> object:
+    return f"{row.retries} of {settings.MAX_BATCH_RETRIES}"
+
+
+class AutomaticRetryFilter(admin.SimpleListFilter):
+    """What nobody but a person will try again, and what rests until its next try."""
+
+    title = "automatic retry"
+    parameter_name = "retry"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("given_up", "Given up: none is left"), ("waiting", "Tried again by itself")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "given_up":
+            return queryset.given_up()
+        if self.value() == "waiting":
+            return queryset.tried_again_by_itself().filter(distribution__next_retry_at__isnull=False)
+        return queryset
 
 
 @admin.register(Batch)
@@ -73,7 +103,7 @@ class BatchAdmin(EvidenceAdmin):
         "Settled at", lambda row: cells.moment(row.settled_at) if row.settled_at else "not settled"
     )
     next_step = column("Next step", _next)
-    cut_from = column("Made from", lambda row: cells.link(row.parent) if row.parent else "the plan")
+    cut_from = column("Made from", _made_from)
     frozen = column("Holders, in the order they are sent", lambda row: cells.code("\n".join(row.holders)))
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -81,15 +111,16 @@ class BatchAdmin(EvidenceAdmin):
 
 
 @admin.register(Payment)
-class PaymentAdmin(EvidenceAdmin):
-    list_display = ("address", "of", "expected", "paid", "state", "why", "paid_on_chain_at")
-    list_filter = ("status", "difference", "distribution__asset")
+class PaymentAdmin(RetrySelected, EvidenceAdmin):
+    list_display = ("address", "of", "expected", "paid", "state", "why", "tries", "paid_on_chain_at")
+    list_filter = ("status", AutomaticRetryFilter, "failure_cause", "difference", "distribution__asset")
     search_fields = ("holder", "=distribution__uid")
     search_help_text = "A holder's address, or the uid of a distribution"
     ordering = ("-distribution_id", "ordinal")
     list_select_related = (PAID_IN,)
+    actions = ("retry_selected",)
     fieldsets = (
-        (None, {"fields": ("of", "address", "ordinal", "state", "why", "difference_words")}),
+        (None, {"fields": ("of", "address", "ordinal", "state", "why", "tries", "difference_words")}),
         ("Amounts", {"fields": ("balance", "expected", "paid", "paid_on_chain_at")}),
         ("Batch", {"fields": ("in_batch",)}),
     )
@@ -98,6 +129,7 @@ class PaymentAdmin(EvidenceAdmin):
         "address",
         "state",
         "why",
+        "tries",
         "difference_words",
         "balance",
         "expected",
@@ -110,6 +142,7 @@ class PaymentAdmin(EvidenceAdmin):
     of = column("Distribution", _of)
     state = column("Status", lambda row: cells.badge(row.status), order="status")
     why = column("Why", lambda row: cells.words(row.failure_reason))
+    tries = column("Automatic retries", _tries, order="retries")
     difference_words = column("Difference", lambda row: cells.words(row.difference))
     balance = column("Balance at record", lambda row: cells.money(row.balance_units, row.distribution.asset))
     expected = column(

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from contracts.admin import cells
 from payouts.models import Distribution
 from payouts.models.distributions import DistributionStatus
+from payouts.services.choosing import CAN_BE_RETRIED
 from payouts.services.showing import Progress
 
 Status = Distribution.Status
@@ -107,8 +108,16 @@ def time_facts(distribution: Distribution) -> list[Fact]:
         ("Snapshot", _snapshot(distribution)),
         ("First payment", cells.consensus(distribution.executed_at)),
         ("Last payment", cells.consensus(distribution.completed_at)),
+        *_next_retry(distribution),
         ("Plan hash", cells.code(distribution.plan_hash)),
     ]
+
+
+def _next_retry(distribution: Distribution) -> list[Fact]:
+    if distribution.status not in CAN_BE_RETRIED or not distribution.failed_count:
+        return []
+    at = distribution.next_retry_at
+    return [("Next automatic retry", "none is left" if at is None else cells.next_step(at))]
 
 
 def _by(at: SafeString, name: str) -> SafeString:

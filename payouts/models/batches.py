@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Concat
 
 from contracts import clock
 from contracts.fields import EvmAddressField, UnitsField
 from contracts.ids import new_uid
-from contracts.models import Leased
+from contracts.models import ContractTransaction, Leased
 from contracts.transitions import Transitions
 from payouts.models.distributions import Distribution
 
@@ -32,11 +34,12 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return self.filter(status__in=OPEN_BATCHES)
 
     def due(self, now: datetime) -> "BatchQuerySet":
-        """Open batches of running distributions that are in nobody's hands and whose next step has come."""
-        running = (
-            self.open().filter(next_attempt_at__lte=now).filter(Q(lease_until=None) | Q(lease_until__lt=now))
+        """Batches under way that are in nobody's hands, whose next step has come and whose call has ended."""
+        free = self.filter(status=BatchStatus.PROCESSING, next_attempt_at__lte=now).filter(
+            Q(lease_until=None) | Q(lease_until__lt=now)
         )
-        return running.filter(Q(status=BatchStatus.PROCESSING) | Q(distribution__status="PROCESSING"))
+        calls = ContractTransaction.objects.open().filter(subject=Concat(Value("batch:"), OuterRef("uid")))
+        return free.exclude(Exists(calls))
 
 
 class Batch(Leased):
@@ -92,10 +95,15 @@ class Batch(Leased):
             ),
         ]
         indexes: ClassVar = [
+            models.Index(fields=["next_attempt_at"], condition=Q(status="PROCESSING"), name="batch_due"),
             models.Index(
-                fields=["next_attempt_at"],
-                condition=Q(status__in=("PENDING", "PROCESSING")),
-                name="batch_due",
+                fields=["distribution", "number"], condition=Q(status="PENDING"), name="batch_waiting"
+            ),
+            models.Index(
+                fields=["distribution"], condition=Q(status__in=("PENDING", "PROCESSING")), name="batch_open"
+            ),
+            models.Index(
+                fields=["settled_at", "status"], condition=Q(settled_at__isnull=False), name="batch_settled"
             ),
         ]
 
@@ -105,6 +113,20 @@ class Batch(Leased):
     @property
     def subject(self) -> str:
         return f"batch:{self.uid}"
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def failed(self) -> "PaymentQuerySet":
+        return self.filter(status="FAILED")
+
+    def tried_again_by_itself(self) -> "PaymentQuerySet":
+        """Failed lines that have an automatic retry left."""
+        return self.failed().filter(retries__lt=settings.MAX_BATCH_RETRIES)
+
+    def given_up(self) -> "PaymentQuerySet":
+        """Failed lines that nothing but a person will try again; those of a run under way are not judged yet."""
+        is_over = ~Q(distribution__status__in=("PROCESSING", "HELD")) & Q(distribution__next_retry_at=None)
+        return self.failed().filter(Q(retries__gte=settings.MAX_BATCH_RETRIES) | is_over)
 
 
 class Payment(models.Model):
@@ -118,6 +140,25 @@ class Payment(models.Model):
         REISSUED = "REISSUED"
         WAIVED = "WAIVED"
 
+    class Cause(models.TextChoices):
+        """Why the contract reported a holder as failed: what was probed and proved, or that nothing was."""
+
+        NO_ACCOUNT = "NO_ACCOUNT"
+        NOT_ASSOCIATED = "NOT_ASSOCIATED"
+        FROZEN = "FROZEN"
+        NO_KYC = "NO_KYC"
+        INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
+        CALL_FAILED = "CALL_FAILED"
+        UNKNOWN = "UNKNOWN"
+
+    class Difference(models.TextChoices):
+        UNDERPAID = "UNDERPAID"
+        OVERPAID = "OVERPAID"
+        PAID_TWICE = "PAID_TWICE"
+        PAID_AFTER_WAIVER = "PAID_AFTER_WAIVER"
+        PAID_AFTER_REISSUE = "PAID_AFTER_REISSUE"
+        NOT_EXPECTED = "NOT_EXPECTED"
+
     TRANSITIONS = Transitions(
         ("PENDING", "PAID", "the chain says so"),
         ("PENDING", "FAILED", "the contract reported it as failed"),
@@ -129,7 +170,10 @@ class Payment(models.Model):
         ("SKIPPED", "PAID", "an event of the chain says so"),
     )
 
-    distribution = models.ForeignKey(Distribution, on_delete=models.PROTECT, related_name="payments")
+    # Two unique constraints begin with it; a third index would be one more write for every line.
+    distribution = models.ForeignKey(
+        Distribution, on_delete=models.PROTECT, related_name="payments", db_index=False
+    )
     batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, related_name="payments")
     ordinal = models.PositiveIntegerField(help_text="Place in the snapshot's holder list, from 0.")
     holder = EvmAddressField()
@@ -137,11 +181,23 @@ class Payment(models.Model):
     expected_units = UnitsField()
     paid_units = UnitsField(default=0)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
+    failure_cause = models.CharField(
+        max_length=24, choices=Cause.choices, blank=True, help_text="As far as it was proved."
+    )
     failure_reason = models.TextField(blank=True)
     difference = models.CharField(
-        max_length=24, blank=True, help_text="How the paid amount differs, if it does."
+        max_length=24,
+        choices=Difference.choices,
+        blank=True,
+        help_text="How the paid amount differs, if it does.",
     )
     paid_at = models.CharField(max_length=24, blank=True, help_text="Consensus time of the payment.")
+    retries = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="How often it was tried again by itself, a look that found the cause still there included.",
+    )
+
+    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         default_permissions = ("view",)
@@ -165,6 +221,7 @@ class Payment(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["distribution", "status"], name="payment_by_status"),
+            models.Index(fields=["distribution"], condition=Q(status="FAILED"), name="payment_failed"),
         ]
 
     def __str__(self) -> str:

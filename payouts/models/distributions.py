@@ -27,6 +27,12 @@ class DistributionStatus(models.TextChoices):
 
 
 ACTIVE = (DistributionStatus.PLANNING, DistributionStatus.AWAITING_APPROVAL, DistributionStatus.PROCESSING)
+# What something or somebody still has to do with. The others only grow in number.
+UNSETTLED = tuple(
+    status
+    for status in DistributionStatus
+    if status not in (DistributionStatus.COMPLETED, DistributionStatus.CANCELLED)
+)
 
 
 class DistributionQuerySet(models.QuerySet["Distribution"]):
@@ -97,6 +103,9 @@ class Distribution(Leased):
         ("HELD", "FAILED", "what was under way ended while it was held"),
         ("PARTIALLY_COMPLETED", "PROCESSING", "a retry was created"),
         ("FAILED", "PROCESSING", "a retry was created"),
+        ("PARTIALLY_COMPLETED", "COMPLETED", "an event of the chain paid what had failed"),
+        ("FAILED", "PARTIALLY_COMPLETED", "an event of the chain paid some of what had failed"),
+        ("FAILED", "COMPLETED", "an event of the chain paid what had failed"),
     )
     LOG_FIELDS = ("uid",)
 
@@ -148,13 +157,20 @@ class Distribution(Leased):
     paid_units = UnitsField(default=0)
     paid_count = models.PositiveIntegerField(default=0)
     failed_count = models.PositiveIntegerField(default=0)
+    totals_at = models.DateTimeField(null=True, blank=True, help_text="When sum and counts were taken.")
     next_attempt_at = models.DateTimeField(default=clock.now)
+    next_retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="When failed lines may be tried again by themselves; empty: never."
+    )
 
     objects = DistributionQuerySet.as_manager()
 
     class Meta:
         default_permissions = ("add", "view")
-        permissions: ClassVar = [("execute_distribution", "Can start a distribution")]
+        permissions: ClassVar = [
+            ("execute_distribution", "Can start a distribution"),
+            ("retry_distribution", "Can retry failed payments"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["asset", "snapshot_id"], name="distribution_once_per_snapshot"),
             models.UniqueConstraint(
@@ -184,6 +200,13 @@ class Distribution(Leased):
         ]
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=Q(status="PLANNING"), name="distribution_due"),
+            models.Index(
+                fields=["next_retry_at"],
+                condition=Q(next_retry_at__isnull=False),
+                name="distribution_retry_due",
+            ),
+            models.Index(fields=["status"], condition=Q(status__in=UNSETTLED), name="distribution_unsettled"),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="distribution_ended"),
         ]
 
     def __str__(self) -> str:
@@ -214,8 +237,14 @@ class PlanPage(Leased):
     distribution = models.ForeignKey(Distribution, on_delete=models.CASCADE, related_name="pages")
     number = models.PositiveIntegerField()
     size = models.PositiveIntegerField()
+    view_size = models.PositiveIntegerField(default=100, help_text="Holders asked for in one view call.")
+    batch_size = models.PositiveSmallIntegerField(
+        default=100, help_text="Most holders of one of its batches."
+    )
     holder_count = models.PositiveIntegerField(null=True)
     balance_units = UnitsField(null=True)
+    expected_units = UnitsField(null=True)
+    lines_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 over the page's lines.")
     done_at = models.DateTimeField(null=True)
     next_attempt_at = models.DateTimeField(default=clock.now)
     error = models.TextField(blank=True)

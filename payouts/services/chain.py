@@ -1,18 +1,17 @@
 """What the payout code asks the chain, in its own words. Every function may raise a GatewayError."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Min
 
 from contracts import abi, clock
-from contracts.gateways.errors import Unavailable
 from contracts.gateways.mirror import Log, TransactionRecord, mirror
+from contracts.gateways.parallel import ask_all
 from contracts.models import Asset, Contract, ContractTransaction
-from payouts.models import Distribution
+from payouts.models import Distribution, Payment
 
-LCCF_PAYOUT_EVENT = "AmountSnapshotByAddressesExecuted"
 # Paid flags are shared by every call that names a snapshot, so all of their events tell who was paid.
 SNAPSHOT_EVENTS = (
     "AmountSnapshotExecuted",
@@ -21,12 +20,7 @@ SNAPSHOT_EVENTS = (
     "PercentageSnapshotByAddressesExecuted",
 )
 ZERO_ADDRESS = "0x" + "0" * 40
-
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    units: int
-    consensus_at: str
+Cause = Payment.Cause
 
 
 def asset_interface(asset: Asset) -> abi.Interface:
@@ -86,26 +80,15 @@ def snapshot_id_of(distribution: Distribution, record: TransactionRecord) -> int
     return int(snapshot_id)
 
 
-def paid_by_events(
-    distribution: Distribution, *, among: Collection[str] | None = None, seen_at: str = ""
-) -> dict[str, Paid]:
-    """Who was paid for this snapshot, by whomever, as all successful result events of the contract say.
-
-    ``among`` keeps only these holders. ``seen_at`` is the consensus time of a call whose own event must be in
-    the answer: a replica that lags would silently leave out what came before it, so Unavailable is raised.
-    """
+def paid_by_logs(distribution: Distribution) -> dict[str, int]:
+    """Units by holder as all logs of the contract tell them now, read from the snapshot on: a proof that depends
+    on nothing that was stored."""
+    until = clock.consensus_text(mirror().newest_consensus_ns())
     contract = distribution.asset.payout_contract
-    until = seen_at or clock.consensus_text(mirror().newest_consensus_ns())
-    paid: dict[str, Paid] = {}
-    newest = ""
+    paid: dict[str, int] = {}
     for entry in mirror().logs(contract.address, since=distribution.snapshot_consensus_at, until=until):
-        newest = entry.consensus_at
         for holder, units in _successes(distribution, entry):
-            if among is None or holder in among:
-                before = paid.get(holder)
-                paid[holder] = Paid(units + (before.units if before else 0), entry.consensus_at)
-    if seen_at and newest != seen_at:
-        raise Unavailable(f"the mirror node's logs do not reach {seen_at} yet")
+            paid[holder] = paid.get(holder, 0) + units
     return paid
 
 
@@ -117,18 +100,55 @@ def _successes(distribution: Distribution, entry: Log) -> Iterator[tuple[str, in
         yield from ((holder, units) for holder, units in pairs if holder != ZERO_ADDRESS)
 
 
-def why_unpaid(contract: Contract, holder: str, expected_units: int, contract_balance_units: int) -> str:
-    """The proven cause why a transfer to ``holder`` failed, or that it is unknown. Never a guess."""
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a holder was not paid: what was proved, and the same in words."""
+
+    cause: str
+    words: str
+
+
+REASON_WORDS: dict[str, str] = {
+    Cause.NO_ACCOUNT: "the holder has no account on the network",
+    Cause.NOT_ASSOCIATED: "the holder's account is not associated with the payment token",
+    Cause.FROZEN: "the holder's account is frozen for the payment token",
+    Cause.NO_KYC: "the holder's account has no KYC for the payment token",
+    Cause.INSUFFICIENT_BALANCE: "Contract has insufficient payment token balance",
+    Cause.UNKNOWN: "cause unknown",
+}
+
+
+def why_unpaid(contract: Contract, expected: Mapping[str, int], *, block: int | None) -> dict[str, Reason]:
+    """The proven cause why a transfer to each of these holders failed, or that it is unknown. Never a guess.
+
+    ``expected`` maps holders to base units; ``block`` is that of the call which reported them, whose balance
+    counts. A few are asked about at once. Raises a GatewayError.
+    """
+    if not expected:
+        return {}
+    balance = balance_units(contract, block=block)
+    token = contract.payment_token.address
+    causes = ask_all(lambda holder: _cause(holder, token, expected[holder], balance), expected)
+    return {
+        holder: Reason(cause, REASON_WORDS[cause]) for holder, cause in zip(expected, causes, strict=True)
+    }
+
+
+def balance_units(contract: Contract, *, block: int | None) -> int:
+    """What the payout contract has of its payment token, at the end of a block or now."""
+    token = abi.interface("erc20", "1")
+    return int(_ask(token, contract.payment_token.evm_address, "balanceOf", (contract.evm_address,), block))
+
+
+def _cause(holder: str, token: str, expected_units: int, balance: int) -> str:
     account = mirror().account(holder)
     if account is None:
-        return "the holder has no account on the network"
-    relation = mirror().account_token(account.account, contract.payment_token.address)
+        return Cause.NO_ACCOUNT
+    relation = mirror().account_token(account.account, token)
     if relation is None:
-        return "the holder's account is not associated with the payment token"
+        return Cause.NOT_ASSOCIATED
     if relation.freeze_status == "FROZEN":
-        return "the holder's account is frozen for the payment token"
+        return Cause.FROZEN
     if relation.kyc_status == "REVOKED":
-        return "the holder's account has no KYC for the payment token"
-    if contract_balance_units < expected_units:
-        return "Contract has insufficient payment token balance"
-    return "cause unknown"
+        return Cause.NO_KYC
+    return Cause.INSUFFICIENT_BALANCE if balance < expected_units else Cause.UNKNOWN

@@ -91,15 +91,20 @@ def _pool_of(distribution: Distribution) -> Callable[[int], int]:
 
 
 def shortfall_words(distribution: Distribution, error: InsufficientReserve) -> str:
-    token = distribution.asset.payout_contract.payment_token
+    contract = distribution.asset.payout_contract
+    if distribution.percentage_bp is None:
+        return missing_words(contract, error)
+    free = _shown(contract, max(0, error.available_units))
+    return f"nothing to share: of the contract's free balance, {free}, this percentage is 0; top it up"
 
-    def shown(units: int) -> str:
-        return format_units(units, decimals=token.decimals, symbol=token.symbol)
 
-    free = shown(max(0, error.available_units))
-    if distribution.percentage_bp is not None:
-        return f"nothing to share: of the contract's free balance, {free}, this percentage is 0; top it up"
+def missing_words(contract: Contract, error: InsufficientReserve) -> str:
+    free = _shown(contract, max(0, error.available_units))
     return (
-        f"needs {shown(error.needed_units)}, free are {free}, "
-        f"missing {shown(error.shortfall_units)}; top up {distribution.asset.payout_contract.address}"
+        f"needs {_shown(contract, error.needed_units)}, free are {free}, "
+        f"missing {_shown(contract, error.shortfall_units)}; top up {contract.address}"
     )
+
+
+def _shown(contract: Contract, units: int) -> str:
+    return format_units(units, decimals=contract.payment_token.decimals, symbol=contract.payment_token.symbol)

@@ -1,29 +1,27 @@
-"""One batch, one call at a time: planned, then followed until the chain says how it ended."""
+"""One batch, one call at a time, followed until the chain says how it ended. The feeder plans the first call."""
 
 from datetime import timedelta
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from structlog.contextvars import bound_contextvars
 
 from contracts import clock
+from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.gateways.errors import GatewayError
 from contracts.leases import lease
 from contracts.models import ContractTransaction, Hold
 from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transaction
-from contracts.services.resolving import read_result_again
-from contracts.transitions import move
 from payouts.models import Batch
+from payouts.services import sizing
 from payouts.services.holding import hold_distribution
-from payouts.services.settling import SettlementMismatch, fail_batch, settle
+from payouts.services.settling import fail_batch
+from payouts.services.waiting import wait_batch
 
 BATCH_PLANNED = fault_point("batch.planned", scenario="payout")
 BATCH_PURPOSE = "batch"
-MOST_GAS = 15_000_000
 MOST_ATTEMPTS = 10
-PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE_SECONDS = 60
 log = structlog.get_logger(__name__)
 
@@ -46,7 +44,7 @@ AGAIN = frozenset(
 
 
 def pay_batch(pk: int) -> None:
-    """Plans the batch's call, or settles what the chain has decided about it."""
+    """Follows a batch's call: planned again, cut, failed for good, or rung for where its success is settled."""
     with lease(Batch, pk) as batch:
         if batch is None or batch.status not in (Batch.Status.PENDING, Batch.Status.PROCESSING):
             return
@@ -66,46 +64,64 @@ def _take_step(batch: Batch) -> None:
 
 
 def _step(batch: Batch) -> None:
+    if batch.status == Batch.Status.PENDING:
+        ring("payouts.feed", batch.distribution.asset.payout_contract.wallet_id)
+        return
     latest = ContractTransaction.objects.of(batch.subject).last()
     if latest is None:
-        _plan(batch)
-    elif latest.status in (Status.FAILED, Status.EXPIRED) and is_worth_another(latest):
-        _plan_again(batch, latest)
-    elif latest.status in (Status.FAILED, Status.EXPIRED):
-        fail_batch(batch, latest)
-    elif latest.status == Status.SUCCEEDED:
-        _settle(batch, latest)
-    else:
+        plan_batch(batch)
+    elif latest.is_open:
         wait_batch(batch, latest.waiting_reason)
+    elif latest.status == Status.SUCCEEDED:
+        ring("payouts.settle", batch.distribution_id)
+    elif sizing.is_too_large(latest):
+        _make_room(batch, latest)
+    elif latest.error_class in AGAIN:
+        _plan_again(batch, latest)
+    else:
+        _fail(batch, latest)
 
 
-def _settle(batch: Batch, call: ContractTransaction) -> None:
-    """An incomplete answer of the mirror node looks like a wrong one, so a mismatch is read once more."""
-    try:
-        settle(batch, call)
-    except SettlementMismatch as error:
-        pause = PAUSE if read_result_again(call) else timedelta(minutes=1)
-        wait_batch(batch, str(error), pause=pause)
+def _fail(batch: Batch, latest: ContractTransaction) -> None:
+    """While the size of calls is searched for, the next one has waited for this one's end."""
+    fail_batch(batch, latest)
+    ring("payouts.feed", batch.distribution.asset.payout_contract.wallet_id)
 
 
-def is_worth_another(latest: ContractTransaction) -> bool:
-    return latest.error_class in AGAIN
+def _make_room(batch: Batch, latest: ContractTransaction) -> None:
+    """More gas or fewer holders. Where one alone does not fit, either it is he who cannot be paid, or nobody can."""
+    contract = batch.distribution.asset.payout_contract
+    if batch.total > 1 or sizing.may_have_more_gas(latest):
+        sizing.on_too_large(batch, latest)
+        if batch.status == Batch.Status.PROCESSING:
+            plan_batch(batch)
+    elif sizing.has_paid_anybody(contract):
+        _fail(batch, latest)
+        sizing.forget_failures(contract)
+    elif _operator_looked_since(batch, latest):
+        plan_batch(batch)
+    else:
+        words = f"not even one holder fits into a call of {contract.label}: {latest.error_text}"
+        _wait_for_operator(batch, f"{words}; ask who runs the contract, then lift this hold to try again")
 
 
 def _plan_again(batch: Batch, latest: ContractTransaction) -> None:
     """The second attempt follows at once, later ones after a growing pause: signatures are scarce."""
     if latest.attempt % MOST_ATTEMPTS == 0 and not _operator_looked_since(batch, latest):
         words = f"{batch} was tried {latest.attempt} times: {latest.error_text}; lift this hold to try again"
-        cause = Hold.Cause.PREFLIGHT
-        hold_distribution(batch.distribution, cause=cause, reason=words, needs_operator=True)
-        wait_batch(batch, words)
+        _wait_for_operator(batch, words)
         return
     seconds = min(2 ** min(latest.attempt - 1, 10) - 1, LONGEST_PAUSE_SECONDS)
     left = (latest.resolved_at or clock.now()) + timedelta(seconds=seconds) - clock.now()
     if left > timedelta(0):
         wait_batch(batch, f"attempt {latest.attempt} ended: {latest.error_text}; another follows", pause=left)
     else:
-        _plan(batch)
+        plan_batch(batch)
+
+
+def _wait_for_operator(batch: Batch, words: str) -> None:
+    hold_distribution(batch.distribution, cause=Hold.Cause.PREFLIGHT, reason=words, needs_operator=True)
+    wait_batch(batch, words)
 
 
 def _operator_looked_since(batch: Batch, latest: ContractTransaction) -> bool:
@@ -113,36 +129,35 @@ def _operator_looked_since(batch: Batch, latest: ContractTransaction) -> bool:
     return lifted.filter(needs_operator=True).exists()
 
 
-def _plan(batch: Batch) -> None:
-    """PROCESSING and the planned transaction are one commit; a closed gate undoes both."""
+def plan_batch(batch: Batch) -> None:
+    """Plans another call of a PROCESSING batch; while a gate is closed it waits."""
     distribution = batch.distribution
     contract = distribution.asset.payout_contract
     try:
         with transaction.atomic():
-            if batch.status == Batch.Status.PENDING and not move(
-                batch, Batch.Status.PROCESSING, waiting_reason=""
-            ):
+            # This locks its row, so nobody cuts it in between.
+            processing = Batch.objects.filter(pk=batch.pk, status=Batch.Status.PROCESSING)
+            if not processing.update(waiting_reason=""):
                 return
             plan_transaction(
                 wallet=contract.wallet,
                 contract=contract,
-                call=_call(batch),
+                call=call_for(batch),
                 purpose=BATCH_PURPOSE,
                 subject=batch.subject,
                 group_uid=distribution.uid,
                 has_guard=True,
             )
     except (Waiting, AlreadyOpen) as error:
-        batch.refresh_from_db()
         wait_batch(batch, str(error))
     else:
         BATCH_PLANNED.reach(distribution.uid)
 
 
-def _call(batch: Batch) -> Call:
+def call_for(batch: Batch) -> Call:
+    """The call that pays a batch's holders, with the gas it is known to need."""
     distribution = batch.distribution
     contract = distribution.asset.payout_contract
-    gas = settings.HEDERA_GAS_BASE + settings.HEDERA_GAS_PER_HOLDER * batch.total
     return Call(
         target=contract.address,
         interface=f"lccf/{contract.interface_version}",
@@ -153,9 +168,5 @@ def _call(batch: Batch) -> Call:
             list(batch.holders),
             int(distribution.pool_units or 0),
         ],
-        gas_limit=min(gas, MOST_GAS),
+        gas_limit=sizing.gas_for(contract, holders=batch.total),
     )
-
-
-def wait_batch(batch: Batch, reason: str, *, pause: timedelta = PAUSE) -> None:
-    Batch.objects.filter(pk=batch.pk).update(waiting_reason=reason, next_attempt_at=clock.now() + pause)

@@ -6,21 +6,21 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Q, Sum
 from structlog.contextvars import bound_contextvars
 
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.faults import fault_point
-from contracts.gateways.errors import GatewayError
+from contracts.gateways.errors import GatewayError, Refused
 from contracts.leases import lease
 from contracts.models import Hold
 from contracts.transitions import move
-from payouts.amounts import share_units
-from payouts.models import Batch, Distribution, Payment, PlanPage
+from payouts.models import Distribution, PlanPage
 from payouts.services import chain
 from payouts.services.funding import ensure_pool
 from payouts.services.holding import align, hold_distribution
+from payouts.services.lines import store_page
 from payouts.services.snapshots import ensure_snapshot
 from payouts.services.waiting import wait
 from reserves.services import reserving
@@ -29,7 +29,7 @@ Status = Distribution.Status
 PAGES_LAID = fault_point("plan.pages_laid", scenario="payout")
 PAGE_STORED = fault_point("plan.page_stored", scenario="payout")
 PLAN_CLOSED = fault_point("plan.closed", scenario="payout")
-FETCH_ROWS = 5_000
+LEAST_VIEW_SIZE = 25
 PAGE_PAUSE = timedelta(seconds=2)
 PAUSE_UNEXPECTED = timedelta(minutes=1)
 log = structlog.get_logger(__name__)
@@ -91,11 +91,7 @@ def _ensure_pages(distribution: Distribution) -> bool:
     if not count or not supply:
         _cannot_plan(distribution, f"the snapshot {snapshot_id} has no holders; nobody can be paid")
         return False
-    size = settings.PLAN_PAGE_SIZE
-    pages = [
-        PlanPage(distribution=distribution, number=number, size=size)
-        for number in range((count + size - 1) // size)
-    ]
+    pages = _pages(distribution, count)
     with transaction.atomic():
         unlaid = Distribution.objects.filter(pk=distribution.pk, holder_count=None)
         if unlaid.update(holder_count=count, supply_units=supply):
@@ -103,6 +99,36 @@ def _ensure_pages(distribution: Distribution) -> bool:
     distribution.refresh_from_db()
     PAGES_LAID.reach(distribution.uid)
     return True
+
+
+def _pages(distribution: Distribution, count: int) -> list[PlanPage]:
+    """A page holds whole batches: a batch that is not full would waste a signature."""
+    batch_size = _batch_size(distribution)
+    size = max(1, settings.PLAN_PAGE_SIZE // batch_size) * batch_size
+    columns = {"size": size, "view_size": _view_size(distribution, size), "batch_size": batch_size}
+    return [
+        PlanPage(distribution=distribution, number=number, **columns)
+        for number in range((count + size - 1) // size)
+    ]
+
+
+def _batch_size(distribution: Distribution) -> int:
+    """What the contract is known to take in one call; a batch that turns out too large is cut later."""
+    learned = distribution.asset.payout_contract.learned_batch_size
+    return min(learned or settings.BATCH_SIZE, settings.BATCH_SIZE)
+
+
+def _view_size(distribution: Distribution, size: int) -> int:
+    """How many holders one view tells: ``size``, or as often halved as the asset's view ran out of gas."""
+    while size % 2 == 0 and size > LEAST_VIEW_SIZE:
+        try:
+            read_view(distribution, number=0, size=size)
+        except Refused as error:
+            log.info("view_too_large", distribution=distribution.uid, size=size, error=str(error))
+            size //= 2
+        else:
+            break
+    return size
 
 
 def _cannot_plan(distribution: Distribution, reason: str) -> None:
@@ -126,8 +152,10 @@ def plan_page(pk: int) -> None:
         if page is None or page.done_at is not None or page.distribution.status != Status.PLANNING:
             return
         try:
-            is_stored = _store_page(page, _read(page))
-        except IntegrityError:
+            is_stored = store_page(page, _read(page))
+        except IntegrityError as error:
+            if "payment_once_per_holder" not in str(error):
+                raise
             words = f"the snapshot lists a holder twice on page {page.number}; ask the issuer, then lift this hold"
             cause = Hold.Cause.PREFLIGHT
             hold_distribution(page.distribution, cause=cause, reason=words, needs_operator=True)
@@ -143,48 +171,29 @@ def plan_page(pk: int) -> None:
 
 
 def _read(page: PlanPage) -> list[tuple[str, int]]:
-    distribution = page.distribution
+    """The holders of one page with their balances, by as many views as it takes."""
+    views = page.size // page.view_size
+    numbers = range(page.number * views, (page.number + 1) * views)
+    holders: list[tuple[str, int]] = []
+    for number in numbers:
+        told = read_view(page.distribution, number=number, size=page.view_size)
+        holders += told
+        if len(told) < page.view_size:
+            break
+    return holders
+
+
+def read_view(distribution: Distribution, *, number: int, size: int) -> list[tuple[str, int]]:
+    """Holders and balances as one view of the snapshot tells them, as of the block that froze the pool."""
     rows = chain.ask_asset(
         distribution.asset,
         "balancesOfAtSnapshot",
         distribution.snapshot_id,
-        page.number,
-        page.size,
+        number,
+        size,
         block=distribution.pool_block,
     )
     return [(holder, balance) for holder, balance in rows if holder != chain.ZERO_ADDRESS]
-
-
-def _store_page(page: PlanPage, holders: list[tuple[str, int]]) -> bool:
-    lines = [_line(page, place, holder, balance) for place, (holder, balance) in enumerate(holders)]
-    done = {
-        "done_at": clock.now(),
-        "error": "",
-        "holder_count": len(holders),
-        "balance_units": sum(balance for _, balance in holders),
-    }
-    with transaction.atomic():
-        if not PlanPage.objects.filter(pk=page.pk, done_at=None).update(**done):
-            return False
-        Payment.objects.bulk_create(lines)
-    return True
-
-
-def _line(page: PlanPage, place: int, holder: str, balance: int) -> Payment:
-    distribution = page.distribution
-    expected = share_units(
-        pool_units=distribution.pool_units or 0,
-        balance_units=balance,
-        supply_units=distribution.supply_units or 1,
-    )
-    return Payment(
-        distribution=distribution,
-        ordinal=page.number * page.size + place,
-        holder=holder,
-        balance_units=balance,
-        expected_units=expected,
-        status=Payment.Status.PENDING if expected else Payment.Status.SKIPPED,
-    )
 
 
 def _ring_after(page: PlanPage) -> None:
@@ -198,11 +207,11 @@ def _ring_after(page: PlanPage) -> None:
 
 
 def _close(distribution: Distribution) -> None:
-    """Closes the plan if its lines are exactly the snapshot's holders, cuts it into batches and starts paying."""
-    totals = distribution.payments.aggregate(
-        count=Count("id"), balances=Sum("balance_units"), expected=Sum("expected_units")
+    """Closes the plan if its lines are exactly the snapshot's holders, and starts paying."""
+    totals = distribution.pages.aggregate(
+        count=Sum("holder_count"), balances=Sum("balance_units"), expected=Sum("expected_units")
     )
-    if reason := _why_not_closed(distribution, totals["count"], totals["balances"] or 0):
+    if reason := _why_not_closed(distribution, totals["count"], int(totals["balances"] or 0)):
         hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason, needs_operator=True)
         return
     expected = int(totals["expected"] or 0)
@@ -222,7 +231,7 @@ def _close(distribution: Distribution) -> None:
         ):
             return
         reserving.shrink(distribution_uid=distribution.uid, units=expected)
-        _cut(distribution)
+        ring("payouts.feed", distribution.asset.payout_contract.wallet_id)
     PLAN_CLOSED.reach(distribution.uid)
 
 
@@ -237,36 +246,10 @@ def _why_not_closed(distribution: Distribution, count: int, balances: int) -> st
 
 
 def _plan_hash(distribution: Distribution) -> str:
-    """SHA-256 over the header and every line in order; what is approved is what is paid."""
+    """SHA-256 over the header and the hashes of all pages in order; what is approved is what is paid."""
     digest = hashlib.sha256(
         f"{distribution.uid}:{distribution.snapshot_id}:{distribution.pool_units}\n".encode()
     )
-    lines = distribution.payments.order_by("ordinal").values_list(
-        "ordinal", "holder", "balance_units", "expected_units"
-    )
-    for line in lines.iterator(chunk_size=FETCH_ROWS):
-        digest.update((":".join(str(part) for part in line) + "\n").encode())
+    for lines_hash in distribution.pages.order_by("number").values_list("lines_hash", flat=True):
+        digest.update(f"{lines_hash}\n".encode())
     return digest.hexdigest()
-
-
-def _cut(distribution: Distribution) -> None:
-    """Batches of at most BATCH_SIZE holders, in the order of the snapshot's list."""
-    number: int = (distribution.batches.aggregate(last=Max("number"))["last"] or 0) + 1
-    waiting = distribution.payments.filter(status=Payment.Status.PENDING).order_by("ordinal")
-    chunk: list[tuple[int, str]] = []
-    for line in waiting.values_list("ordinal", "holder").iterator(chunk_size=FETCH_ROWS):
-        chunk.append(line)
-        if len(chunk) == settings.BATCH_SIZE:
-            _add_batch(distribution, number, chunk)
-            number, chunk = number + 1, []
-    if chunk:
-        _add_batch(distribution, number, chunk)
-
-
-def _add_batch(distribution: Distribution, number: int, lines: list[tuple[int, str]]) -> None:
-    batch = Batch.objects.create(
-        distribution=distribution, number=number, holders=[holder for _, holder in lines], total=len(lines)
-    )
-    places = {"ordinal__gte": lines[0][0], "ordinal__lte": lines[-1][0]}
-    distribution.payments.filter(status=Payment.Status.PENDING, **places).update(batch=batch)
-    ring("payouts.pay_batch", batch.pk)

@@ -1,6 +1,6 @@
 """What must be true before a distribution starts. Each answer is a sentence with the fix, or None."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
@@ -8,7 +8,7 @@ from contracts import abi
 from contracts.gateways import hedera
 from contracts.gateways.errors import GatewayError, Reverted
 from contracts.gateways.mirror import mirror
-from contracts.models import Asset, Contract
+from contracts.models import Asset, Contract, Wallet
 from contracts.services.planning import TINYBARS_PER_HBAR
 from contracts.services.wallets import WalletMismatch, check_settings
 from payouts.services import chain
@@ -18,17 +18,21 @@ PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c1
 
 def why_not(asset: Asset) -> str | None:
     """The first thing that stands in the way of paying this asset's holders. Raises GatewayError."""
-    contract = asset.payout_contract
     if reason := why_not_stored(asset):
         return reason
+    return next(problems_on_chain(asset), None) or why_no_fees(asset.payout_contract.wallet)
+
+
+def problems_on_chain(asset: Asset) -> Iterator[str]:
+    """Everything that the asset and its payout contract themselves have against a payout."""
+    contract = asset.payout_contract
     checks: tuple[Callable[[], str | None], ...] = (
         lambda: _paused(contract, asset),
         lambda: _role(contract),
         lambda: _snapshot_allowed(asset),
         lambda: _payment_token(contract),
-        lambda: _fee_balance(contract),
     )
-    return next((reason for check in checks if (reason := check())), None)
+    return (reason for check in checks if (reason := check()))
 
 
 def why_not_stored(asset: Asset) -> str | None:
@@ -44,7 +48,11 @@ def why_not_stored(asset: Asset) -> str | None:
         check_settings(contract.wallet, account=contract.wallet.account)
     except WalletMismatch as error:
         return str(error)
-    for one in (contract, asset.backing_contract):
+    return why_blocked(asset)
+
+
+def why_blocked(asset: Asset) -> str | None:
+    for one in (asset.payout_contract, asset.backing_contract):
         if one and one.status == Contract.Status.BLOCKED:
             return f"the contract {one.label} is BLOCKED; top up its reserve or accept the deficit"
     return None
@@ -99,17 +107,15 @@ def _payment_token(contract: Contract) -> str | None:
     return f"the contract pays in {on_chain}, not in {contract.payment_token}; register the contract again"
 
 
-def _fee_balance(contract: Contract) -> str | None:
-    account = mirror().account(contract.wallet.account)
+def why_no_fees(wallet: Wallet) -> str | None:
+    account = mirror().account(wallet.account)
     if account is None:
-        return (
-            f"the account {contract.wallet.account} does not exist on {contract.network}; check the network"
-        )
+        return f"the account {wallet.account} does not exist on {wallet.network}; check the network"
     needed = settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR
     balance = account.balance_tinybars or 0
     if balance >= needed:
         return None
     return (
-        f"the account {contract.wallet.account} has {balance // TINYBARS_PER_HBAR} HBAR, "
+        f"the account {wallet.account} has {balance // TINYBARS_PER_HBAR} HBAR, "
         f"one call may cost {settings.HEDERA_MAX_FEE_HBAR}; send it HBAR for fees"
     )

@@ -1,183 +1,252 @@
-"""Settling: a payment is what the contract's result events say about its holder, whoever caused them.
+"""Settling: batches end as the contract's events say, many in one transaction, and never by a guess.
 
-The paid flag of (snapshot, holder) makes the contract report a holder who was paid before as failed, so a
-holder reported as failed is looked up in all events of the snapshot before anything is said about him.
+The result event of our own call is stored and applied like anybody else's. A batch in which nobody failed ends
+there. Otherwise the contract's logs are read first: the paid flag of (snapshot, holder) makes the contract
+report a holder who was paid before as failed, so only who no event has paid is called unpaid.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
+from structlog.contextvars import bound_contextvars
 
+from chainsync.services.reading import read_events, read_visible
+from chainsync.services.storing import store_events
 from contracts import clock
 from contracts.faults import fault_point
+from contracts.gateways.errors import GatewayError
+from contracts.leases import lease
 from contracts.models import ContractTransaction
-from contracts.transitions import move
-from payouts.models import Batch, Payment
-from payouts.services import chain
+from contracts.services.resolving import read_result_again
+from contracts.transitions import move, record_moves
+from payouts.models import Batch, Distribution, Payment
+from payouts.services import chain, sizing
+from payouts.services.chain import Reason
+from payouts.services.events import apply_news, not_applied
 from payouts.services.finishing import finish_distribution
-from reserves.services import reserving
+from payouts.services.results import Result, SettlementMismatch, lock_with_calls, read_result
+from payouts.services.waiting import wait_batch
 
 log = structlog.get_logger(__name__)
 SETTLED = fault_point("batch.settled", scenario="payout")
+EVENTS_READ = fault_point("batch.events_read", scenario="revert")
 BATCH_FAILED = fault_point("batch.failed", scenario="revert")
-BatchStatus = Batch.Status
+SETTLE_LOCK = 0x5044_0002
+MOST_AT_ONCE = 25
+LOOK_AGAIN = timedelta(seconds=2)
+PAUSE_MISMATCH = timedelta(minutes=1)
+PAUSE_UNEXPECTED = timedelta(minutes=1)
+Status = Batch.Status
+Cause = Payment.Cause
 
 
-class SettlementMismatch(Exception):
-    """The result event does not name exactly the frozen list; nothing is settled until a person has looked."""
+def settle_due(distribution_id: int) -> None:
+    """Settles every batch of the distribution whose call has succeeded; whoever comes meanwhile returns at once.
+
+    Batches in which nobody failed end many at once, by a number of statements that does not depend on how many.
+    """
+    rows = Distribution.objects.select_related("asset__payout_contract__payment_token")
+    distribution = rows.get(pk=distribution_id)
+    unclear: list[int] = []
+    with bound_contextvars(distribution=distribution.uid):
+        if _settle_clear(distribution, unclear):
+            for pk in unclear:
+                settle_batch(pk)
+            finish_distribution(distribution)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What happened to every holder of a batch: units and consensus time, or words."""
+def _settle_clear(distribution: Distribution, unclear: list[int]) -> bool:
+    """Group after group, until nothing is due; what is not clear is noted. False when somebody else is at it."""
+    looked_at: set[int] = set()
+    while pks := _due(distribution, looked_at):
+        looked_at.update(pks)
+        if not _settle_group(distribution, pks, unclear):
+            return False
+        SETTLED.reach(distribution.uid)
+    return True
 
-    paid: dict[str, chain.Paid] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+
+def waiting_for_settlement(batches: Iterable[int]) -> dict[int, int]:
+    """Those of these batches that wait for nothing else, with their distributions."""
+    rows = _succeeded(Batch.objects.filter(pk__in=batches, status=Status.PROCESSING))
+    return dict(rows.values_list("pk", "distribution_id"))
 
 
-def settle(batch: Batch, call: ContractTransaction) -> None:
-    """Settles a batch from its successful call. Raises SettlementMismatch or a GatewayError; then nothing moved."""
-    succeeded, failed = _result(batch, call)
-    outcome = Outcome(
-        paid={holder: chain.Paid(units, call.consensus_at) for holder, units in succeeded.items()}
+def _succeeded(batches: QuerySet[Batch]) -> QuerySet[Batch]:
+    calls = ContractTransaction.objects.filter(
+        subject=Concat(Value("batch:"), OuterRef("uid")), status=ContractTransaction.Status.SUCCEEDED
     )
-    if failed:
-        _explain(batch, call, failed, outcome)
+    return batches.filter(Exists(calls))
+
+
+def _due(distribution: Distribution, looked_at: set[int]) -> list[int]:
+    """Without those that were unclear a moment ago: they have said what they wait for, and until when."""
+    is_ready = Q(waiting_reason="") | Q(next_attempt_at__lte=clock.now())
+    rows = distribution.batches.filter(is_ready, status=Status.PROCESSING).exclude(pk__in=looked_at)
+    return list(_succeeded(rows).order_by("number").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _settle_group(distribution: Distribution, pks: list[int], unclear: list[int]) -> bool:
     with transaction.atomic():
-        if not _move_batch(batch, outcome):
+        if not _is_mine(distribution):
+            return False
+        results = list(_results(distribution, pks, unclear))
+        store_events(distribution.asset.payout_contract, [result.event for result in results])
+        left = not_applied(distribution)
+        unclear += [result.batch.pk for result in results if result.failed or result.event.place in left]
+        clear = [result for result in results if result.batch.pk not in unclear]
+        _complete([result.batch for result in clear])
+    if clear:
+        largest = max(clear, key=lambda result: result.batch.total)
+        _note_success(largest, holders=largest.batch.total)
+    return True
+
+
+def _is_mine(distribution: Distribution) -> bool:
+    """A lock of the transaction: it saves work, compare-and-set and constraints give the safety."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [SETTLE_LOCK, distribution.pk % 2**31])
+        return bool(cursor.fetchone()[0])
+
+
+def _results(distribution: Distribution, pks: list[int], unclear: list[int]) -> Iterable[Result]:
+    """What the calls say, as far as it can be understood; an event may be applied though its batch stays open."""
+    for batch, call in lock_with_calls(distribution, pks):
+        try:
+            yield read_result(batch, call)
+        except SettlementMismatch:
+            unclear.append(batch.pk)
+
+
+def _complete(batches: Sequence[Batch]) -> None:
+    """Their rows are locked, so none of them can be lost to somebody else."""
+    if not batches:
+        return
+    rows = Batch.objects.filter(pk__in=[batch.pk for batch in batches], status=Status.PROCESSING)
+    rows.update(
+        status=Status.COMPLETED,
+        successful=F("total"),
+        failed=0,
+        error_text="",
+        waiting_reason="",
+        settled_at=clock.now(),
+    )
+    record_moves(
+        (batch, Status.PROCESSING, Status.COMPLETED, f"{batch.total} paid, 0 failed") for batch in batches
+    )
+
+
+def _note_success(result: Result, *, holders: int) -> None:
+    contract = result.batch.distribution.asset.payout_contract
+    sizing.note_success(contract, holders=holders, gas_used=result.call.gas_used)
+
+
+# --- one batch that is not clear -----------------------------------------------------------------
+
+
+def settle_batch(pk: int) -> None:
+    """Settles a batch some of whose holders were reported as failed, or says why it cannot be settled."""
+    with lease(Batch, pk) as batch:
+        if batch is None or batch.status != Status.PROCESSING:
             return
-        _store(batch, outcome, own=set(succeeded))
-    SETTLED.reach(batch.distribution.uid)
-    finish_distribution(batch.distribution)
+        with bound_contextvars(distribution=batch.distribution.uid, batch=batch.uid):
+            _take_step(batch)
 
 
-def _result(batch: Batch, call: ContractTransaction) -> tuple[dict[str, int], list[str]]:
-    """Who succeeded with how much and who failed, checked against the frozen list."""
-    events = [
-        event["args"]
-        for event in (call.result or {}).get("events", [])
-        if event["name"] == chain.LCCF_PAYOUT_EVENT
-        and event["args"]["snapshotID"] == batch.distribution.snapshot_id
-    ]
-    if len(events) != 1:
-        log.critical("settlement_mismatch", batch=batch.uid, transaction_id=call.transaction_id)
-        raise SettlementMismatch(f"{call} has {len(events)} result events, one is expected")
-    (event,) = events
-    pairs = zip(event["succeeded"], event["paidAmount"], strict=True)
-    succeeded = [(holder, int(units)) for holder, units in pairs if holder != chain.ZERO_ADDRESS]
-    failed = [holder for holder in event["failed"] if holder != chain.ZERO_ADDRESS]
-    if sorted([*(holder for holder, _ in succeeded), *failed]) != sorted(batch.holders):
-        log.critical("settlement_mismatch", batch=batch.uid, transaction_id=call.transaction_id)
-        raise SettlementMismatch(f"the result of {call} does not name exactly the holders of the batch")
-    return dict(succeeded), failed
+def _take_step(batch: Batch) -> None:
+    call = ContractTransaction.objects.of(batch.subject).filter(status="SUCCEEDED").get()
+    try:
+        _settle_unclear(read_result(batch, call))
+    except SettlementMismatch as error:
+        _wait_for_result(batch, call, error)
+    except GatewayError as error:
+        wait_batch(batch, f"the chain could not be asked: {error}", pause=LOOK_AGAIN)
+    except Exception as error:
+        log.exception("unexpected_error")
+        words = f"unexpected error, see the log of batch {batch.uid}: {type(error).__name__}: {error}"
+        wait_batch(batch, words, pause=PAUSE_UNEXPECTED)
 
 
-def _explain(batch: Batch, call: ContractTransaction, failed: list[str], outcome: Outcome) -> None:
-    """Looks every holder reported as failed up: paid by an earlier event, or unpaid for a proven cause."""
+def _wait_for_result(batch: Batch, call: ContractTransaction, error: SettlementMismatch) -> None:
+    """An incomplete answer of the mirror node looks like a wrong one, so it is asked for once more."""
+    log.critical("settlement_mismatch", transaction_id=call.transaction_id, error=str(error))
+    try:
+        pause = LOOK_AGAIN if read_result_again(call) else PAUSE_MISMATCH
+    except GatewayError as unavailable:
+        log.info("result_not_read_again", error=str(unavailable))
+        pause = LOOK_AGAIN
+    wait_batch(batch, str(error), pause=pause)
+
+
+def _settle_unclear(result: Result) -> None:
+    """Whom an event of somebody else's transaction has paid is PAID; for the others the cause is probed."""
+    batch, call = result.batch, result.call
     contract = batch.distribution.asset.payout_contract
-    earlier = chain.paid_by_events(batch.distribution, among=set(failed), seen_at=call.consensus_at)
-    balance = reserving.read_balance(contract).units
-    expected = dict(batch.payments.filter(holder__in=failed).values_list("holder", "expected_units"))
-    for holder in failed:
-        if holder in earlier:
-            outcome.paid[holder] = earlier[holder]
-        else:
-            outcome.failed[holder] = chain.why_unpaid(contract, holder, expected[holder], balance)
+    read_events(contract, through=call.consensus_at)
+    EVENTS_READ.reach(batch.distribution.uid)
+    with transaction.atomic():
+        apply_news(batch.distribution)
+    if (trouble := not_applied(batch.distribution).get(result.event.place)) is not None:
+        wait_batch(batch, f"its event is stored and could not be applied: {trouble}", pause=PAUSE_UNEXPECTED)
+        return
+    unpaid = batch.payments.filter(holder__in=result.failed).exclude(status=Payment.Status.PAID)
+    expected = dict(unpaid.values_list("holder", "expected_units"))
+    reasons = chain.why_unpaid(contract, expected, block=result.event.block)
+    unknown = [holder for holder, reason in reasons.items() if reason.cause == Cause.UNKNOWN]
+    succeeded = batch.total - len(result.failed)
+    with transaction.atomic():
+        if not _end(batch, reasons):
+            return
+        if unknown:
+            sizing.resend_unpaid(batch, unknown, succeeded=succeeded)
+    SETTLED.reach(batch.distribution.uid)
+    if succeeded and not unknown:
+        _note_success(result, holders=succeeded)
 
 
-def _move_batch(batch: Batch, outcome: Outcome) -> bool:
-    status = BatchStatus.PARTIALLY_COMPLETED
-    if not outcome.failed:
-        status = BatchStatus.COMPLETED
-    elif not outcome.paid:
-        status = BatchStatus.FAILED
+def _end(batch: Batch, reasons: Mapping[str, Reason]) -> bool:
+    """Fails whom no event has paid by now, and ends the batch by what its lines say. False: somebody was first."""
+    rows = Batch.objects.select_for_update().filter(pk=batch.pk, status=batch.status)
+    if rows.values_list("pk", flat=True).first() is None:
+        return False
+    _mark_failed(batch, reasons)
+    lines = batch.payments.aggregate(
+        paid=Count("pk", filter=Q(status=Payment.Status.PAID)),
+        failed=Count("pk", filter=Q(status=Payment.Status.FAILED)),
+    )
+    status = Status.PARTIALLY_COMPLETED if lines["paid"] else Status.FAILED
     return move(
         batch,
-        status,
-        reason=f"{len(outcome.paid)} paid, {len(outcome.failed)} failed",
-        successful=len(outcome.paid),
-        failed=len(outcome.failed),
-        error_text="; ".join(sorted(set(outcome.failed.values()))),
+        status if lines["failed"] else Status.COMPLETED,
+        reason=f"{lines['paid']} paid, {lines['failed']} failed",
+        successful=lines["paid"],
+        failed=lines["failed"],
+        error_text="; ".join(sorted({reason.words for reason in reasons.values()}))
+        if lines["failed"]
+        else "",
         waiting_reason="",
         settled_at=clock.now(),
     )
 
 
-def _store(batch: Batch, outcome: Outcome, *, own: set[str]) -> None:
-    """The lines of the batch in two statements, and the draw on the reservation."""
-    _alert_second_success(batch, outcome, own)
-    _mark_paid(batch, outcome.paid)
-    _mark_failed(batch, outcome.failed)
-    _alert_differences(batch)
-    for consensus_at, units in _drawn(outcome).items():
-        reserving.draw(
-            distribution_uid=batch.distribution.uid,
-            subject=f"{batch.subject}:{consensus_at}",
-            units=units,
-            consensus_ns=clock.consensus_ns(consensus_at),
-        )
-
-
-def _drawn(outcome: Outcome) -> dict[str, int]:
-    """Units by the consensus time of the transaction that paid them: ours, and earlier ones found by events."""
-    drawn: dict[str, int] = {}
-    for paid in outcome.paid.values():
-        drawn[paid.consensus_at] = drawn.get(paid.consensus_at, 0) + paid.units
-    return drawn
-
-
-def _mark_paid(batch: Batch, paid: dict[str, chain.Paid]) -> None:
-    rows = [(holder, one.units, one.consensus_at) for holder, one in paid.items()]
-    if not rows:
+def _mark_failed(batch: Batch, reasons: Mapping[str, Reason]) -> None:
+    if not reasons:
         return
+    rows = [(holder, reason.cause, reason.words) for holder, reason in reasons.items()]
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE payouts_payment AS payment
-               SET status = 'PAID', paid_units = news.units, paid_at = news.paid_at, failure_reason = '',
-                   difference = CASE WHEN news.units < payment.expected_units THEN 'UNDERPAID'
-                                     WHEN news.units > payment.expected_units THEN 'OVERPAID' ELSE '' END
-              FROM unnest(%s::text[], %s::numeric[], %s::text[]) AS news(holder, units, paid_at)
-             WHERE payment.distribution_id = %s AND payment.holder = news.holder
-               AND payment.status IN ('PENDING', 'FAILED', 'WAIVED', 'SKIPPED')
+            UPDATE payouts_payment AS line
+               SET status = 'FAILED', failure_cause = news.cause, failure_reason = news.words
+              FROM unnest(%s::text[], %s::text[], %s::text[]) AS news(holder, cause, words)
+             WHERE line.distribution_id = %s AND line.holder = news.holder
+               AND line.batch_id = %s AND line.status = 'PENDING'
             """,
-            [*(list(column) for column in zip(*rows, strict=True)), batch.distribution_id],
-        )
-
-
-def _mark_failed(batch: Batch, failed: dict[str, str]) -> None:
-    if not failed:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE payouts_payment AS payment SET status = 'FAILED', failure_reason = news.reason
-              FROM unnest(%s::text[], %s::text[]) AS news(holder, reason)
-             WHERE payment.distribution_id = %s AND payment.holder = news.holder AND payment.status = 'PENDING'
-            """,
-            [list(failed), list(failed.values()), batch.distribution_id],
-        )
-
-
-def _alert_second_success(batch: Batch, outcome: Outcome, own: set[str]) -> None:
-    """A holder of ours who had been PAID already: the paid flag should make this impossible."""
-    twice = batch.payments.filter(status=Payment.Status.PAID, paid_units__gt=0, holder__in=own)
-    for payment in twice:
-        log.critical(
-            "paid_twice", holder=payment.holder, distribution=batch.distribution.uid, batch=batch.uid
-        )
-
-
-def _alert_differences(batch: Batch) -> None:
-    for payment in batch.payments.exclude(difference=""):
-        log.error(
-            "paid_differs",
-            difference=payment.difference,
-            holder=payment.holder,
-            expected_units=payment.expected_units,
-            paid_units=payment.paid_units,
-            batch=batch.uid,
+            [*(list(column) for column in zip(*rows, strict=True)), batch.distribution_id, batch.pk],
         )
 
 
@@ -186,15 +255,17 @@ def fail_batch(batch: Batch, call: ContractTransaction) -> None:
 
     Whom an event of another transaction paid is PAID all the same. Raises a GatewayError; then nothing moved.
     """
-    reason = call.error_text or call.error_class
-    earlier = chain.paid_by_events(batch.distribution, among=set(batch.holders))
-    outcome = Outcome(
-        paid={holder: earlier[holder] for holder in batch.holders if holder in earlier},
-        failed={holder: reason for holder in batch.holders if holder not in earlier},
-    )
+    reason = Reason(Cause.CALL_FAILED, call.error_text or call.error_class)
+    contract = batch.distribution.asset.payout_contract
+    if call.consensus_at:
+        read_events(contract, through=call.consensus_at, has_log=False)
+    else:
+        read_visible(contract)
+    EVENTS_READ.reach(batch.distribution.uid)
     with transaction.atomic():
-        if not _move_batch(batch, outcome):
-            return
-        _store(batch, outcome, own=set())
-    BATCH_FAILED.reach(batch.distribution.uid)
-    finish_distribution(batch.distribution)
+        apply_news(batch.distribution)
+    with transaction.atomic():
+        has_ended = _end(batch, dict.fromkeys(batch.holders, reason))
+    if has_ended:
+        BATCH_FAILED.reach(batch.distribution.uid)
+        finish_distribution(batch.distribution)

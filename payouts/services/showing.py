@@ -7,6 +7,7 @@ from django.db.models import Count, Q, Sum
 from contracts.models import ContractTransaction, Hold
 from contracts.models.transactions import TransactionQuerySet
 from payouts.models import Distribution, Payment
+from payouts.models.batches import PaymentQuerySet
 from payouts.services import chain
 
 ACTIVE_TRANSACTIONS_SHOWN = 5
@@ -69,6 +70,11 @@ def failures_of(distribution: Distribution) -> list[tuple[str, int]]:
     return [(row["failure_reason"], row["count"]) for row in rows]
 
 
+def given_up_in(distribution: Distribution) -> PaymentQuerySet:
+    """Whom nothing but a person will try to pay again, in the order of the plan."""
+    return Payment.objects.filter(distribution=distribution).given_up().order_by("ordinal")
+
+
 @dataclass(frozen=True, slots=True)
 class ChainView:
     """What the contract's own events say about a distribution, beside what we have stored."""
@@ -80,10 +86,9 @@ class ChainView:
 
 def compare_with_chain(distribution: Distribution) -> ChainView:
     """Reads all result events of the snapshot and compares them line by line. Raises a GatewayError."""
-    paid = chain.paid_by_events(distribution) if distribution.snapshot_id is not None else {}
+    theirs = chain.paid_by_logs(distribution) if distribution.snapshot_id is not None else {}
     stored = distribution.payments.filter(status=Payment.Status.PAID).values_list("holder", "paid_units")
     ours = {holder: int(units) for holder, units in stored}
-    theirs = {holder: one.units for holder, one in paid.items()}
     differing = sorted(
         holder for holder in ours.keys() | theirs.keys() if ours.get(holder) != theirs.get(holder)
     )

@@ -8,7 +8,7 @@ from django.db.models import Max
 from contracts import clock
 from contracts.faults import fault_point
 from contracts.gateways.mirror import TransactionRecord, mirror
-from contracts.models import ContractTransaction, Hold
+from contracts.models import Asset, ContractTransaction, Hold
 from contracts.models.transactions import TransactionQuerySet
 from contracts.services.holds import PAYDATE
 from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transaction
@@ -45,19 +45,12 @@ def _plan(distribution: Distribution) -> None:
         hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason)
         return
     asset = distribution.asset
-    call = Call(
-        target=asset.address,
-        interface=f"ats/{asset.interface_version}",
-        function="takeSnapshot",
-        arguments=[],
-        gas_limit=SNAPSHOT_GAS,
-    )
     try:
         with transaction.atomic():
             plan_transaction(
                 wallet=asset.payout_contract.wallet,
                 contract=asset.payout_contract,
-                call=call,
+                call=call_for(asset),
                 purpose=SNAPSHOT_PURPOSE,
                 subject=distribution.snapshot_subject,
                 group_uid=distribution.uid,
@@ -67,6 +60,16 @@ def _plan(distribution: Distribution) -> None:
         wait(distribution, str(error))
     else:
         SNAPSHOT_PLANNED.reach(distribution.uid)
+
+
+def call_for(asset: Asset) -> Call:
+    return Call(
+        target=asset.address,
+        interface=f"ats/{asset.interface_version}",
+        function="takeSnapshot",
+        arguments=[],
+        gas_limit=SNAPSHOT_GAS,
+    )
 
 
 def why_not_snapshot(distribution: Distribution) -> str | None:

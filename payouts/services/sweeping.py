@@ -12,10 +12,12 @@ from contracts.models import ContractTransaction, Hold
 from contracts.services.holds import PAYDATE, lift_own
 from contracts.services.sweeping import single_flight
 from payouts.models import ACTIVE, Batch, Distribution
+from payouts.services.feeding import wallets_with_work
 from payouts.services.finishing import finish_distribution, refresh_totals
 from payouts.services.funding import ensure_pool
 from payouts.services.holding import align
 from payouts.services.preflight import why_not
+from payouts.services.settling import waiting_for_settlement
 from payouts.services.showing import transactions_of
 from payouts.services.snapshots import why_not_snapshot
 
@@ -53,11 +55,17 @@ def _ring_due() -> None:
     now = clock.now()
     for pk in Distribution.objects.due(now).values_list("pk", flat=True)[:MOST_RINGS]:
         ring("payouts.advance_distribution", pk)
+    for wallet in wallets_with_work():
+        ring("payouts.feed", wallet)
     batches = list(
         Batch.objects.due(now).order_by("next_attempt_at").values_list("pk", flat=True)[:MOST_RINGS]
     )
-    Batch.objects.filter(pk__in=batches).update(next_attempt_at=now + RING_AGAIN)
-    for pk in batches:
+    successful = waiting_for_settlement(batches)
+    for pk in sorted(set(successful.values())):
+        ring("payouts.settle", pk)
+    others = [pk for pk in batches if pk not in successful]
+    Batch.objects.filter(pk__in=others).update(next_attempt_at=now + RING_AGAIN)
+    for pk in others:
         ring("payouts.pay_batch", pk)
     own = Hold.objects.open().filter(
         placed_by=PAYDATE, needs_operator=False, cause__in=(Hold.Cause.RESERVE, Hold.Cause.PREFLIGHT)
@@ -74,8 +82,9 @@ def wake_distribution(pk: int) -> None:
     distribution = Distribution.objects.get(pk=pk)
     if distribution.status == Status.PLANNING:
         ring("payouts.advance_distribution", pk)
-    for batch in distribution.batches.open().values_list("pk", flat=True):
+    for batch in distribution.batches.filter(status=Batch.Status.PROCESSING).values_list("pk", flat=True):
         ring("payouts.pay_batch", batch)
+    ring("payouts.feed", distribution.asset.payout_contract.wallet_id)
     for call in transactions_of(distribution).open().exclude(status=ContractTransaction.Status.SUBMITTED):
         ring("contracts.sign_transaction", call.pk)
 

@@ -1,12 +1,13 @@
-"""Making a distribution wait: the reason is stored, and the sweeper comes back."""
+"""Making a distribution or a batch wait: the reason is stored, and the sweeper comes back."""
 
 from datetime import timedelta
 
 from contracts import clock
 from contracts.doorbell import ring
-from payouts.models import Distribution
+from payouts.models import Batch, Distribution
 
 SHORT_PAUSE = timedelta(seconds=2)
+PAUSE = timedelta(seconds=5)
 
 
 def wait(distribution: Distribution, reason: str, *, pause: timedelta = SHORT_PAUSE) -> None:
@@ -20,3 +21,7 @@ def wait(distribution: Distribution, reason: str, *, pause: timedelta = SHORT_PA
     rows = Distribution.objects.filter(pk=distribution.pk)
     rows.update(next_attempt_at=distribution.next_attempt_at)
     rows.filter(status=Distribution.Status.PLANNING).update(status_reason=reason)
+
+
+def wait_batch(batch: Batch, reason: str, *, pause: timedelta = PAUSE) -> None:
+    Batch.objects.filter(pk=batch.pk).update(waiting_reason=reason, next_attempt_at=clock.now() + pause)

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from contracts.models import ContractTransaction, Hold
+from contracts.models import Contract, ContractTransaction, Hold
 from contracts.services.holds import lift_hold
 from contracts.services.signing import sign_transaction
 from payouts.models import Distribution
-from payouts.services.paying import pay_batch
+from payouts.services.feeding import feed
 from tests.running import Status, assert_all_paid_once, idle, start, until_planned
 from tests.world import Pump, Setting, World
 
@@ -83,9 +83,9 @@ def test_of_three_calls_waiting_for_approval_each_is_sent_when_it_is_approved(
 ) -> None:
     settings.BATCH_SIZE = 1
     setting = world.asset(holders=3)
+    Contract.objects.update(learned_batch_size=1)
     distribution = until_planned(pump, start(setting, amount="60"))
-    for batch in distribution.batches.all():
-        pay_batch(batch.pk)
+    feed(setting.asset.payout_contract.wallet_id)
     pump.rings.clear()
     rows = list(ContractTransaction.objects.filter(purpose="batch"))
     world.fault("custody.latency_ms", match="/signatures", ms=300)

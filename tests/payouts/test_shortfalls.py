@@ -91,7 +91,7 @@ def test_a_call_that_succeeded_and_is_not_settled_counts_as_in_flight(world: Wor
     with pump.without("payouts.advance_distribution"):
         pump.drain()
         second = start(setting, amount="60")
-    with pump.without("payouts.pay_batch"):
+    with pump.without("payouts.settle"):
         pump.run(ContractTransaction.objects.filter(purpose="batch", status="SUCCEEDED").exists)
         assert is_in_flight(contract)
         pump.run(lambda: "still under way" in Distribution.objects.get(pk=second.pk).status_reason)

@@ -1,20 +1,17 @@
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from payouts.amounts import format_units
 from payouts.management.exits import ALREADY_STARTED, BAD_INPUT, COMPLETED, FAILED, HELD, current_user, leave
+from payouts.management.following import follow
 from payouts.models import Distribution
 from payouts.services.creating import BadInput
 from payouts.services.finding import find_distribution
-from payouts.services.showing import failures_of, progress_of
+from payouts.services.showing import failures_of
 from payouts.services.starting import AlreadyStarted, NotStartable, execute_distribution
 
 Status = Distribution.Status
-POLL_SECONDS = 0.5
-RUNNING = (Status.PLANNING, Status.AWAITING_APPROVAL, Status.PROCESSING)
 
 
 class Command(BaseCommand):
@@ -38,20 +35,7 @@ class Command(BaseCommand):
         if options["no_wait"]:
             self.stdout.write(f"{distribution.uid} started")
             return
-        self._follow(distribution)
-
-    def _follow(self, distribution: Distribution) -> None:
-        shown = ""
-        while True:
-            distribution.refresh_from_db()
-            line = _line(distribution)
-            if line != shown:
-                self.stdout.write(line)
-                self.stdout.flush()
-                shown = line
-            if distribution.status not in RUNNING:
-                break
-            time.sleep(POLL_SECONDS)
+        follow(self, distribution)
         self._end(distribution)
 
     def _end(self, distribution: Distribution) -> None:
@@ -62,14 +46,3 @@ class Command(BaseCommand):
                 self.stderr.write(f"{count} holders: {reason}")
             leave(self, FAILED, f"{distribution.status}: {distribution.status_reason}")
         raise SystemExit(COMPLETED)
-
-
-def _line(distribution: Distribution) -> str:
-    token = distribution.asset.payout_contract.payment_token
-    progress = progress_of(distribution)
-    paid = progress.lines.get("PAID", 0)
-    units = format_units(progress.paid_units, decimals=token.decimals, symbol=token.symbol)
-    batches = " ".join(f"{status.lower()}={count}" for status, count in sorted(progress.batches.items()))
-    why = f" ({distribution.status_reason})" if distribution.status_reason else ""
-    head = f"{distribution.status:<12} {paid}/{progress.total} holders paid, {units}"
-    return f"{head}; batches {batches or 'none yet'}{why}"

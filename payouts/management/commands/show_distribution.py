@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from contracts.gateways.errors import GatewayError
-from payouts.amounts import format_units
+from payouts.amounts import counted, format_units
 from payouts.management.exits import BAD_INPUT, FAILED, leave
 from payouts.models import Distribution
 from payouts.services.creating import BadInput
@@ -12,6 +12,7 @@ from payouts.services.finding import find_distribution
 from payouts.services.showing import (
     compare_with_chain,
     failures_of,
+    given_up_in,
     progress_of,
     transactions_of,
     why_waiting,
@@ -19,6 +20,7 @@ from payouts.services.showing import (
 
 MOST_TRANSACTIONS = 20
 MOST_DIFFERENCES = 20
+MOST_GIVEN_UP = 20
 
 
 class Command(BaseCommand):
@@ -38,7 +40,8 @@ class Command(BaseCommand):
         for reason in why_waiting(distribution):
             self.stdout.write(f"  waits: {reason}")
         for reason, count in failures_of(distribution):
-            self.stdout.write(f"  failed: {count} holders, {reason}")
+            self.stdout.write(f"  failed: {counted(count, 'holder')}, {reason}")
+        self._given_up(distribution)
         if options["chain"]:
             self._chain(distribution)
 
@@ -79,6 +82,16 @@ class Command(BaseCommand):
             self.stdout.write(f"  {call.status:<10} {call.function} attempt {call.attempt} {name}{error}")
         if (rest := calls.count() - MOST_TRANSACTIONS) > 0:
             self.stdout.write(f"  and {rest} more")
+
+    def _given_up(self, distribution: Distribution) -> None:
+        """Each by name: these wait for a person."""
+        lines = given_up_in(distribution)
+        for line in lines[:MOST_GIVEN_UP]:
+            units = self._amount(distribution, int(line.expected_units))
+            tries = counted(line.retries, "automatic retry", "automatic retries")
+            self.stdout.write(f"  given up: {line.holder}, {units}, after {tries}: {line.failure_reason}")
+        if (rest := lines.count() - MOST_GIVEN_UP) > 0:
+            self.stdout.write(f"  and {rest:,} more given up")
 
     def _chain(self, distribution: Distribution) -> None:
         try:

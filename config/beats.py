@@ -35,7 +35,16 @@ def table() -> list[Entry]:
     return [
         Entry("contracts: sweep", "contracts.sweep", sweep, expires=10),
         Entry("payouts: sweep", "payouts.sweep", sweep, expires=10),
+        Entry(
+            "payouts: retry failed", "payouts.retry_failed", settings.RETRY_FAILED_BATCHES_CRON, expires=600
+        ),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
+        Entry(
+            "contracts: guard wallets",
+            "contracts.guard_wallets",
+            every(settings.FENCE_SECONDS),
+            queue="signing",
+        ),
         Entry("heartbeat of the workers", "config.heartbeat", beat, expires=HEARTBEAT_SECONDS),
         Entry(
             "heartbeat of the signers", "config.heartbeat", beat, queue="signing", expires=HEARTBEAT_SECONDS

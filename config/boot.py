@@ -37,15 +37,21 @@ def keep_loopback_off_proxies() -> None:
 
 def prepare() -> None:
     """Choose the settings module and stop with the list of wrong settings instead of a traceback."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", default_settings_module())
-    keep_loopback_off_proxies()
-    from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
 
     try:
-        settings.INSTALLED_APPS  # noqa: B018 - the first access reads the settings
+        set_up()
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+
+
+def set_up() -> None:
+    """Choose the settings module and read it. Raises ImproperlyConfigured with everything that is wrong."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", default_settings_module())
+    keep_loopback_off_proxies()
+    from django.conf import settings
+
+    settings.INSTALLED_APPS  # noqa: B018 - the first access reads the settings
 
 
 def read_from(sources: Sources) -> None:

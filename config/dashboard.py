@@ -19,7 +19,7 @@ from contracts.admin.transactions import trouble
 from contracts.models import ContractTransaction, Hold, Wallet
 from payouts.admin.sections import Table
 from payouts.admin.words import asked_for
-from payouts.models import ACTIVE, Distribution
+from payouts.models import ACTIVE, Distribution, Payment
 
 Status = Distribution.Status
 NEWEST = 8
@@ -42,7 +42,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "now": cells.moment(clock.now()),
     }
     if user.has_perm("payouts.view_distribution"):
-        context |= {"cards": _cards(), "attention": _attention(), "running": _running()}
+        given_up = [_given_up()] if user.has_perm("payouts.view_payment") else []
+        context |= {"cards": _cards() + given_up, "attention": _attention(), "running": _running()}
     if user.has_perm("contracts.view_hold"):
         context |= {
             "holds": _holds(),
@@ -66,6 +67,17 @@ def _cards() -> list[dict[str, Any]]:
         }
         for title, statuses, is_alarming in CARDS
     ]
+
+
+def _given_up() -> dict[str, Any]:
+    count = Payment.objects.given_up().count()
+    page = reverse("admin:payouts_payment_changelist")
+    return {
+        "title": "Payments given up",
+        "count": count,
+        "link": f"{page}?retry=given_up",
+        "is_alarming": count > 0,
+    }
 
 
 def _distributions(statuses: tuple[str, ...], empty: str) -> Table:

@@ -18,6 +18,7 @@ from config.fields import (
     PrivateKey,
     RedisAddress,
     SecretKey,
+    Token,
     WebAddress,
     Words,
 )
@@ -72,6 +73,11 @@ class Core(BaseModel):
         examples=["smtp+tls://user:password@host:587"],
     )
     EMAIL_FROM: str = Field("paydate@localhost", description="Sender of mails.")
+    METRICS_TOKEN: Token = Field(
+        EMPTY,
+        description="Bearer token that /metrics asks for; empty answers scrapers on this machine only.",
+        examples=["twenty-or-more-random-characters"],
+    )
     LOG_FORMAT: Literal["json", "console"] = Field(
         "json", description="Log lines for machines or for a terminal."
     )
@@ -158,7 +164,15 @@ class Payouts(BaseModel):
 
     BATCH_SIZE: int = Field(100, ge=1, le=100, description="Most holders in one transaction.")
     MAX_BATCH_RETRIES: int = Field(3, ge=0, le=20, description="Automatic retries of failed payments.")
-    PLAN_PAGE_SIZE: int = Field(100, ge=1, le=1000, description="Holders read in one page while planning.")
+    PLAN_PAGE_SIZE: int = Field(
+        400, ge=1, le=1000, description="Holders read in one page while planning, in whole batches."
+    )
+    PAYMENTS_IN_FLIGHT: int = Field(
+        64,
+        ge=1,
+        le=1000,
+        description="Calls of one wallet planned or signed at once, shared by its distributions.",
+    )
     PLAN_PARALLEL_PAGES: int = Field(8, ge=1, le=32, description="Pages read at once while planning.")
     BLOCKCHAIN_POLLING_INTERVAL: int = Field(
         60_000, ge=500, le=3_600_000, description="Milliseconds between reads of a quiet contract's events."
@@ -198,7 +212,13 @@ class Processes(BaseModel):
     RESEND_SECONDS: int = Field(
         10, ge=1, le=180, description="Least time before the same bytes are sent again."
     )
-    SIGNER_CONCURRENCY: int = Field(8, ge=1, le=64, description="Threads of the signer.")
+    FENCE_SECONDS: int = Field(
+        60,
+        ge=5,
+        le=300,
+        description="Interval at which each wallet's transactions on chain are compared with this database.",
+    )
+    SIGNER_CONCURRENCY: int = Field(32, ge=1, le=64, description="Threads of the signer.")
     WORKER_CONCURRENCY: int = Field(8, ge=1, le=64, description="Threads of a worker.")
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
@@ -22,8 +22,20 @@ def _split(value: object) -> object:
     return value
 
 
+def _parts(text: str) -> SplitResult:
+    """An address taken apart; what urllib says about a bad one could quote a password."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - read, because only then it is looked at
+    except ValueError:
+        raise ValueError(
+            "percent-encode special characters of the password, for example / as %2F, # as %23, @ as %40"
+        ) from None
+    return parts
+
+
 def _web_address(text: str) -> str:
-    parts = urlsplit(text)
+    parts = _parts(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("write a whole address that begins with http:// or https://")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -32,7 +44,7 @@ def _web_address(text: str) -> str:
 
 
 def _database(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
+    parts = _parts(secret.get_secret_value())
     if parts.scheme not in DATABASE_SCHEMES:
         raise ValueError(
             "Paydate runs on PostgreSQL 15 to 18 only, because other engines round large amounts; "
@@ -44,13 +56,13 @@ def _database(secret: SecretStr) -> SecretStr:
 
 
 def _redis(secret: SecretStr) -> SecretStr:
-    if urlsplit(secret.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
+    if _parts(secret.get_secret_value()).scheme not in ("redis", "rediss", "unix"):
         raise ValueError("write redis://:password@host:6379/0, or rediss:// for TLS")
     return secret
 
 
 def _mail_server(secret: SecretStr) -> SecretStr:
-    parts = urlsplit(secret.get_secret_value())
+    parts = _parts(secret.get_secret_value())
     if parts.scheme not in ("smtp", "smtps", "smtp+tls") or not parts.hostname:
         raise ValueError("write smtp+tls://user:password@host:587, smtps://… or smtp://…")
     return secret
@@ -60,6 +72,13 @@ def _secret_key(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if len(text) < 50 or len(set(text)) < 5 or text.startswith("django-insecure-"):
         raise ValueError("write at least 50 random characters")
+    return secret
+
+
+def _token(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if len(text) < 20 or not text.isascii() or any(character.isspace() for character in text):
+        raise ValueError("write at least 20 random characters without spaces")
     return secret
 
 
@@ -107,6 +126,7 @@ DatabaseAddress = Annotated[SecretStr, AfterValidator(_database)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis)]
 MailServer = Annotated[SecretStr, AfterValidator(_mail_server)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
 Nodes = Annotated[str, AfterValidator(_nodes)]
 Account = Annotated[str, AfterValidator(_account)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import Error, connection, connections
+from django.db import Error, ProgrammingError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from health_check.base import HealthCheck
@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from config.beats import HEARTBEAT_SECONDS
 from config.models import Heartbeat
+from contracts.services.identity import identity_problem
 
 PROCESSES = ("worker", "signer", "beat")
 OLDEST_HEARTBEAT = timedelta(seconds=4 * HEARTBEAT_SECONDS)
@@ -79,6 +80,19 @@ class Migrations(_OfDatabase):
 
 
 @dataclass
+class Identity(_OfDatabase):
+    """The database is the one that this Paydate was given, not a copy of it."""
+
+    def look(self) -> None:
+        try:
+            problem = identity_problem()
+        except ProgrammingError:
+            return  # the table is missing, and the migrations that are not applied are named above
+        if problem:
+            raise NotReady(problem)
+
+
+@dataclass
 class Heartbeats(_OfDatabase):
     """Rows written by tasks: a worker that answers pings but takes no work is found, too."""
 
@@ -109,7 +123,7 @@ class Broker(HealthCheck):
 class ReadyView(HealthCheckView):
     """200 or 503, always JSON: {"ready": …, "problems": [words], "checks": {name: "ok" or words}}."""
 
-    checks = (Database, Migrations, Heartbeats, Broker)
+    checks = (Database, Migrations, Identity, Heartbeats, Broker)
 
     async def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> JsonResponse:
         with self.get_executor() as executor:

@@ -18,6 +18,15 @@ NAMES = frozenset(Environment.model_fields)
 FILE_NAMES = {f"{name}_FILE": name for name in SECRETS}
 
 
+class RefusedSettings(ImproperlyConfigured):
+    """`problems` has one line for each: `NAME is what: the fix`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"Paydate cannot start, {len(problems)} setting(s) to correct:\n{lines}")
+        self.problems = tuple(problems)
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where settings come from: the environment first, then `env_file`; `signer_file` for the signer."""
@@ -29,7 +38,7 @@ class Sources:
 
 
 def load(sources: Sources) -> Environment:
-    """Raises ImproperlyConfigured with one line per problem; no line quotes a value."""
+    """Raises RefusedSettings with one line per problem; no line quotes a value."""
     written = _written(sources)
     problems = [*_unknown_names(sources), *_misplaced_secrets(sources, written)]
     values = dict(_values(written, problems))
@@ -40,10 +49,10 @@ def load(sources: Sources) -> Environment:
         named = {problem.split()[0] for problem in problems}
         found = [item for item in error.errors() if item["loc"][0] not in named]
         problems += [_in_words(item["loc"], item["type"], item["msg"]) for item in found]
-        raise _refusal(problems) from None
+        raise RefusedSettings(problems) from None
     problems += _network_problems(env)
     if problems:
-        raise _refusal(problems)
+        raise RefusedSettings(problems)
     return env
 
 
@@ -142,8 +151,3 @@ def _in_words(location: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"{name} is missing: {field.description}{example}"
     reason = message.removeprefix("Value error, ").replace("Input should be", "it should be")
     return f"{name} is malformed: {reason}.{example}"
-
-
-def _refusal(problems: list[str]) -> ImproperlyConfigured:
-    lines = "\n".join(f"  - {problem}" for problem in problems)
-    return ImproperlyConfigured(f"Paydate cannot start, {len(problems)} setting(s) to correct:\n{lines}")

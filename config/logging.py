@@ -16,7 +16,6 @@ from config.redaction import Redactor
 # At DEBUG these repeat bodies and headers of every exchange.
 CHATTY = (
     "httpcore",
-    "httpx",
     "urllib3",
     "hpack",
     "asyncio",
@@ -26,7 +25,7 @@ CHATTY = (
     "celery.utils.functional",
 )
 # A line per ring, twice a second, or several per log-in; what tasks do is logged by the services.
-ROUTINE = ("axes", "celery.beat", "celery.worker.strategy", "celery.app.trace", "gunicorn.access")
+ROUTINE = ("axes", "celery.beat", "celery.worker.strategy", "celery.app.trace", "gunicorn.access", "httpx")
 # Loggers whose library attaches a console handler of its own unless it finds one.
 SELF_HANDLED = ("hiero_sdk_python", "gunicorn.error", "celery", "django.server")
 

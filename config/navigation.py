@@ -30,6 +30,8 @@ GROUPS: dict[str, tuple[Item, ...]] = {
     "On chain": (
         ("contracts.contracttransaction", "Transactions", "receipt_long"),
         ("contracts.signedbody", "Signed bodies", "signature"),
+        ("chainsync.chainevent", "Chain events", "podcasts"),
+        ("chainsync.eventlistener", "Listeners", "hearing"),
         ("contracts.asset", "Assets", "token"),
         ("contracts.contract", "Contracts", "contract"),
         ("contracts.wallet", "Wallets", "wallet"),
@@ -38,6 +40,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
     ),
     "Processes": (
         ("config.heartbeat", "Heartbeats", "ecg_heart"),
+        ("contracts.installation", "Installation", "fingerprint"),
         ("contracts.custodybudget", "Custody budget", "speed"),
         ("django_celery_beat.periodictask", "Periodic tasks", "schedule"),
         ("django_celery_beat.intervalschedule", "Intervals", "timer"),

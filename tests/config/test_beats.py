@@ -79,6 +79,15 @@ def test_the_command_writes_the_table_with_the_settings_of_the_moment(settings: 
     assert {entry.name for entry in table()} == set(BeatOrigin.objects.values_list("name", flat=True))
 
 
+def test_failed_payments_are_tried_again_as_the_setting_says(settings: Settings) -> None:
+    call_command("sync_beat", verbosity=0)
+    retries = row("payouts: retry failed")
+    assert (retries.task, retries.crontab.minute, retries.crontab.hour) == ("payouts.retry_failed", "0", "*")
+    settings.RETRY_FAILED_BATCHES_CRON = "*/10 * * * * *"
+    call_command("sync_beat", verbosity=0)
+    assert row("payouts: retry failed").interval.every == 10
+
+
 def test_every_entry_names_a_registered_task() -> None:
     current_app.loader.import_default_modules()
     assert {entry.task for entry in table()} <= set(current_app.tasks)

@@ -7,6 +7,8 @@ from pytest_django import Settings
 from config import health
 from config.models import Heartbeat
 from config.tasks import heartbeat
+from contracts.models import Installation
+from contracts.services import identity
 
 # The checks look from a thread and a connection of their own, so they see only what is committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +30,13 @@ def test_ready_when_everything_answers(client: Client) -> None:
     assert answer.json() == {
         "ready": True,
         "problems": [],
-        "checks": {"database": "ok", "migrations": "ok", "heartbeats": "ok", "broker": "ok"},
+        "checks": {
+            "database": "ok",
+            "migrations": "ok",
+            "identity": "ok",
+            "heartbeats": "ok",
+            "broker": "ok",
+        },
     }
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
@@ -40,6 +48,16 @@ def test_processes_that_were_never_seen_or_fell_silent_are_named(client: Client)
     answer = client.get("/health/ready")
     assert answer.status_code == 503
     assert answer.json()["problems"] == ["the worker was last seen 80 s ago; the signer was never seen"]
+
+
+@pytest.mark.usefixtures("alive")
+def test_a_copy_of_the_database_is_not_ready(client: Client) -> None:
+    identity.take_into_use()
+    Installation.objects.update(instance_id="acme")
+    identity.forget()
+    (problem,) = client.get("/health/ready").json()["problems"]
+    identity.forget()
+    assert "belongs to the Paydate 'acme'" in problem and "claim_wallets" in problem
 
 
 @pytest.mark.usefixtures("alive")

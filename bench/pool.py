@@ -1,4 +1,4 @@
-"""Which Celery pool suits custody work? `make bench` measures threads against prefork and prints a table and JSON.
+"""Which Celery pool suits custody work? `make bench ONLY=pool` compares threads and prefork: a table and JSON.
 
 One task is what signing one batch costs: three answers of a slow HTTP server, one check of a signature, one
 row updated in PostgreSQL. Memory is the proportional share (PSS), so that what forks share counts once.

@@ -1,0 +1,160 @@
+"""Tables out of the figures: on the screen after a part, and in docs/benchmarks.md when all is measured."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.machine import ROOT
+from bench.processes import OUTSIDE, PAYDATE
+
+DOCS = ROOT / "docs" / "benchmarks.md"
+BLOCK = re.compile(r"(<!-- figures: (?P<part>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MOST_TIME_RATIO, MOST_MEMORY_RATIO, MOST_MEMORY_MB = 12, 1.3, 300
+LEAST_RATIO, LEAST_REQUESTS = 20, 810
+LARGEST_COSTS = 6
+Row = tuple[str, ...]
+
+
+def text(part: str, found: Mapping[str, Any]) -> str:
+    return TABLES[part](found)
+
+
+def write_docs(results: Path) -> None:
+    """Renews each marked block whose part has figures; the words around them stay."""
+
+    def renewed(block: re.Match[str]) -> str:
+        file = results / f"{block['part']}.json"
+        if not file.exists():
+            return block[0]
+        return f"{block[1]}{text(block['part'], json.loads(file.read_text()))}\n{block[3]}"
+
+    DOCS.write_text(BLOCK.sub(renewed, DOCS.read_text()))
+
+
+# --- the parts ---------------------------------------------------------------------------------------
+
+
+def _zero(found: Mapping[str, Any]) -> str:
+    runs = found["runs"]
+    rows = [
+        (
+            _count(run["holders"]),
+            _seconds(run["planning"]),
+            _seconds(run["paying"]),
+            f"{run['lines_per_second']:,.0f}",
+            _seconds(run["total"]),
+            f"{_peak(run):.0f} MB",
+        )
+        for run in runs
+    ]
+    head = ("holders", "planning", "paying", "lines/s while paying", "in all", "largest process")
+    parts = [_origin(found, runs[0]), _table(head, rows)]
+    if len(runs) == 2:
+        parts.append(_growth(*runs))
+    return "\n\n".join([*parts, _costs(runs[-1])])
+
+
+def _growth(small: Mapping[str, Any], large: Mapping[str, Any]) -> str:
+    time_ratio = large["total"] / small["total"]
+    memory_ratio = max(large["peak_mb"][name] / small["peak_mb"][name] for name in PAYDATE)
+    rows = [
+        ("time in all", f"{time_ratio:.1f} times", f"at most {MOST_TIME_RATIO} times"),
+        (
+            "peak memory of any Paydate process",
+            f"{memory_ratio:.2f} times",
+            f"at most {MOST_MEMORY_RATIO} times",
+        ),
+        ("the largest", f"{_peak(large):.0f} MB", f"below {MOST_MEMORY_MB} MB"),
+    ]
+    return _table((f"from {_count(small['holders'])} to {_count(large['holders'])}", "measured", "aim"), rows)
+
+
+def _costs(run: Mapping[str, Any]) -> str:
+    rows = [
+        (name, f"{run['cpu'].get(name, 0):.1f} s", f"{per_batch:.1f} ms", f"{run['peak_mb'][name]:.0f} MB")
+        for name, per_batch in run["cpu_ms_per_batch"].items()
+        if name in (*PAYDATE, *OUTSIDE)
+    ]
+    total, per_batch = sum(run["cpu"].values()), sum(run["cpu_ms_per_batch"].values())
+    rows.append(("together", f"{total:.1f} s", f"{per_batch:.1f} ms", ""))
+    return _table((f"CPU for {_count(run['holders'])} holders", "in all", "per batch", "peak memory"), rows)
+
+
+def _latency(found: Mapping[str, Any]) -> str:
+    parallel, sequence = found["parallel"], found["sequence"]
+    how = f"{sequence['batches']} of them measured, scaled" if found["is_scaled"] else "all measured"
+    rows = [
+        ("side by side", _count(parallel["batches"]), _seconds(parallel["paying"])),
+        (f"one after another ({how})", _count(parallel["batches"]), _seconds(found["one_after_another"])),
+        ("ratio", "", f"{found['ratio']} times (aim: at least {LEAST_RATIO})"),
+    ]
+    return "\n\n".join([_origin(found, found), _table(("paying", "batches", "seconds"), rows)])
+
+
+def _budget(found: Mapping[str, Any]) -> str:
+    rows = [
+        ("requests a minute", f"{found['requests_per_minute']:.0f}", f"at least {LEAST_REQUESTS}"),
+        ("most in any 60 s", _count(found["most_in_a_minute"]), "custody refuses the 1,001st"),
+        ("answers 429", _count(found["refused"]), "0"),
+        ("signatures that expired unsent", _count(found["expired_unsent"]), "0"),
+    ]
+    head = (f"over {found['minutes']:.1f} minutes, {_count(found['batches'])} batches", "measured", "aim")
+    return "\n\n".join([_origin(found, found), _table(head, rows)])
+
+
+def _planning(found: Mapping[str, Any]) -> str:
+    rows = [(name, f"{seconds:.1f} s") for name, seconds in found["cpu"].items()]
+    head = (f"{_count(found['holders'])} holders planned in {found['planning']} s", "CPU")
+    return "\n\n".join([_origin(found, found), _table(head, rows)])
+
+
+def _profile(found: Mapping[str, Any]) -> str:
+    parts = [_origin(found, found)]
+    for process in ("worker", "signer"):
+        seen = found["processes"][process]
+        pairs = list(zip(seen["functions"].items(), seen["libraries"].items(), strict=False))[:LARGEST_COSTS]
+        rows = [(f"`{name}`", f"{share} %", library, f"{part} %") for (name, share), (library, part) in pairs]
+        head = (f"{process}, {seen['cpu_seconds']} s of CPU", "share", "by library", "share")
+        parts.append(_table(head, rows))
+    return "\n\n".join(parts)
+
+
+TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "zero": _zero,
+    "latency": _latency,
+    "budget": _budget,
+    "planning": _planning,
+    "profile": _profile,
+}
+
+# --- how they look -----------------------------------------------------------------------------------
+
+
+def _origin(found: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    machine = run["machine"]
+    chosen = ", ".join(f"`{name}={value}`" for name, value in run.get("settings", {}).items())
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}, "
+        f"Python {machine['python']}, PostgreSQL {machine['postgresql']}; commit {machine['commit']}, {found['at']}"
+        + (f"; with {chosen}" if chosen else "")
+        + "."
+    )
+
+
+def _table(head: Row, rows: Iterable[Row]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _peak(run: Mapping[str, Any]) -> float:
+    return max(float(run["peak_mb"][name]) for name in PAYDATE)
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _seconds(number: float) -> str:
+    return f"{number:,.1f} s"

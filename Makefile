@@ -5,17 +5,20 @@ PY := $(VENV)/bin/python
 LOCK := requirements/development.txt
 HOLDERS ?= 250
 ONCE ?=
+SIGN ?=
 TESTS ?= tests
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo up down test test-long test-fresh check format bench contracts settings clean
+.PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts settings clean
 
 help:
 	@echo "make demo        bring up everything, pay $(HOLDERS) holders on a local chain, leave it running (ONCE=1: stop)"
 	@echo "make up | down   start or stop the local stack"
+	@echo "make doctor      what is wrong with it, each thing with its fix (SIGN=1: has custody sign, sends nothing)"
 	@echo "make test        the tests; TESTS=tests/payouts for some; test-long, test-fresh for the slow ones"
 	@echo "make check       format, lint, types, layers, migrations, deployment settings"
-	@echo "make bench | contracts | settings | clean"
+	@echo "make bench       pays 10,000 and 100,000 holders and says how fast (SMALL=1: a quick look; ONLY=latency,budget)"
+	@echo "make contracts | settings | clean"
 
 # By content, not by time: a fresh checkout gives every file a new time.
 venv:
@@ -39,6 +42,10 @@ up: venv
 down: venv
 	@$(PY) -m devnet.services down
 
+# As the signer, because only the signer has the custody secrets.
+doctor: venv
+	@PAYDATE_PROCESS=signer $(PY) manage.py doctor $(if $(SIGN),--sign-test)
+
 test: venv
 	@$(PY) -m pytest -n auto --dist loadfile -m "not long" $(TESTS)
 
@@ -61,7 +68,7 @@ format: venv
 	@$(PY) -m ruff check --fix .
 
 bench: venv
-	@$(PY) -m bench.pool
+	@$(PY) -m bench.payouts $(if $(SMALL),--small) $(if $(ONLY),--only=$(ONLY))
 
 contracts:
 	@command -v npm >/dev/null || { echo "make contracts needs Node.js with npm; the compiled contracts are committed"; exit 1; }

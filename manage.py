@@ -5,6 +5,10 @@ from config.boot import prepare
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["doctor"]:
+        from config.doctor.starting import start
+
+        start(sys.argv)
     prepare()
     from django.core.management import execute_from_command_line
 

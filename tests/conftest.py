@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from contracts import doorbell
 from devnet.services.processes import is_alive
+from tests.restoring import Backup, backup_schema
 from tests.world import Pump, World
 
 
@@ -66,7 +67,15 @@ def pump(world: World, monkeypatch: pytest.MonkeyPatch) -> Pump:
     """Takes the place of Redis and the workers: rings are answered when the test says so."""
     pump = Pump(world)
     monkeypatch.setattr(doorbell, "_send", pump.send)
+    monkeypatch.setattr(doorbell, "_send_soon", pump.send)
     return pump
+
+
+@pytest.fixture
+def backup(transactional_db: None) -> Iterator[Backup]:
+    """Takes Paydate's tables aside and puts them back, while the chain goes on."""
+    with backup_schema() as backup:
+        yield backup
 
 
 @pytest.fixture

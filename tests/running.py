@@ -27,7 +27,7 @@ def start(setting: Setting, *, amount: str = "", percentage: str = "") -> Distri
 
 def until_planned(pump: Pump, distribution: Distribution) -> Distribution:
     """The plan is closed and no batch was looked at yet."""
-    with pump.without("payouts.pay_batch"):
+    with pump.without("payouts.pay_batch", "payouts.feed"):
         return pump.until_status(distribution, Status.PROCESSING)
 
 

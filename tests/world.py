@@ -17,13 +17,14 @@ from pytest_django.fixtures import Settings
 
 from contracts.gateways import hedera
 from contracts.models import Asset, ContractTransaction, Wallet
-from contracts.services import wallets
+from contracts.services import identity, wallets
 from contracts.services.registering import NewAsset, add_asset, add_wallet
 from devnet.records import Record
 from devnet.runtime import Devnet
 from payouts.models import Batch, Distribution
 
-BEAT_TASKS = ("contracts.sweep", "payouts.sweep")
+BEAT_TASKS = ("contracts.sweep", "contracts.guard_wallets", "payouts.sweep")
+FEES_TINYBARS = 1_000 * 100_000_000
 WALLETS = (("paydate", "SECP256K1"), ("edwards", "ED25519"))
 
 
@@ -50,6 +51,7 @@ class World:
         settings.CUSTODY_REQUESTS_PER_MINUTE = 0
         settings.EXPIRY_MARGIN_SECONDS = 2
         wallets._verified.clear()
+        identity.forget()
         hedera.close()
 
     def advance(self, seconds: int) -> None:
@@ -63,8 +65,10 @@ class World:
         self.control.do_clear(name)
 
     def asset(self, *, holders: int = 5, **plan: Any) -> "Setting":
-        """An asset with holders, registered as an operator would."""
-        return self.register(self.control.do_prepare(holders=holders, **plan))
+        """An asset with holders, registered as an operator would; its payer can afford what tests try in vain."""
+        made = self.control.do_prepare(holders=holders, **plan)
+        self.control.do_send_hbar(made["payer"]["id"], FEES_TINYBARS)
+        return self.register(made)
 
     def spare_asset(self) -> "Setting":
         """The same asset for every test that only wants something to call."""
@@ -97,6 +101,14 @@ class World:
             request["method"] == "POST" and request["path"].endswith("/signatures")
             for request in self.net.dfns.requests()
         )
+
+    def wait_for(self, transaction_id: str) -> None:
+        """Until a transaction has reached consensus and mirrors without lag show it."""
+        deadline = time.monotonic() + 10
+        while not self.net.ledger.by_id(transaction_id):
+            assert time.monotonic() < deadline, f"{transaction_id} did not reach consensus"
+            time.sleep(0.01)
+        self.control.do_close_block()
 
     def records(self, subject: str) -> list[Record]:
         """What reached consensus with this subject in its memo."""
@@ -134,7 +146,9 @@ class Setting:
         self.world.control.do_call(self.money, "mint", [self.made["payout_contract"]["id"], units])
 
     def ask_money(self, function: str, *arguments: Any) -> None:
+        """Asks the payment token as its administrator; the mirror node shows it afterwards."""
         self.world.control.do_call(self.money, function, list(arguments))
+        self.world.control.do_close_block()
 
 
 class Pump:

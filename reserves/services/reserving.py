@@ -8,10 +8,12 @@ not age. What changes meanwhile is known here, so under the lock
 The last term covers reservations that closed after B as well: their money had not left the contract at B.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import F, Sum
+from django.db.models.functions import Least
 
 from contracts import abi, clock
 from contracts.gateways.mirror import mirror
@@ -81,21 +83,68 @@ def reserve(
     return Reservation.objects.create(contract=contract, distribution_uid=distribution_uid, units=wanted)
 
 
+def reserve_again(
+    *, contract: Contract, distribution_uid: str, units: int, balance: BalanceAt
+) -> Reservation:
+    """Counts on ``units`` still to be paid by a run that is tried again, whether its reservation is open or not.
+
+    What it counts on already is part of the ``units``. Runs in the caller's transaction, holding the contract
+    row. Raises InsufficientReserve; then nothing was written.
+    """
+    Contract.objects.select_for_update().get(pk=contract.pk)
+    reservation = Reservation.objects.select_for_update().get(distribution_uid=distribution_uid)
+    counted_on = reservation.remaining_units if reservation.closed_at is None else 0
+    available = available_units(contract, balance) + counted_on
+    if units > available:
+        raise InsufficientReserve(needed_units=units, available_units=available)
+    reservation.units, reservation.closed_at = reservation.drawn_units + units, None
+    reservation.save(update_fields=["units", "closed_at"])
+    return reservation
+
+
+def keep(*, distribution_uid: str, units: int) -> None:
+    """The run has ended and lines worth ``units`` will be tried again: those stay counted on, the rest is free."""
+    needed = Least(F("units"), F("drawn_units") + units)
+    Reservation.objects.open().filter(distribution_uid=distribution_uid).update(units=needed)
+
+
 def shrink(*, distribution_uid: str, units: int) -> None:
     """Lowers a reservation to what the lines really need; it never grows."""
     Reservation.objects.open().filter(distribution_uid=distribution_uid, units__gt=units).update(units=units)
 
 
-def draw(*, distribution_uid: str, subject: str, units: int, consensus_ns: int) -> None:
-    """Notes that the chain paid ``units`` of the reservation; noting the same subject again changes nothing."""
-    reservation = Reservation.objects.filter(distribution_uid=distribution_uid).first()
-    if reservation is None or not units:
+@dataclass(frozen=True, slots=True)
+class NewDraw:
+    """Units that one event of the chain paid; ``subject`` names the event."""
+
+    subject: str
+    units: int
+    consensus_ns: int
+
+
+def draw_many(*, distribution_uid: str, draws: Sequence[NewDraw]) -> None:
+    """Notes what the chain paid of a reservation, by one statement; a subject noted before changes nothing."""
+    rows = [(one.subject, one.units, one.consensus_ns) for one in draws if one.units]
+    if not rows:
         return
-    values = {"reservation": reservation, "units": units, "consensus_ns": consensus_ns}
-    _, is_new = Draw.objects.get_or_create(subject=subject, defaults=values)
-    if not is_new:
-        return
-    Reservation.objects.filter(pk=reservation.pk).update(drawn_units=F("drawn_units") + units)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH noted AS (
+                INSERT INTO reserves_draw (reservation_id, subject, units, consensus_ns)
+                SELECT reservation.id, new.*
+                  FROM reserves_reservation AS reservation,
+                       unnest(%s::text[], %s::numeric[], %s::bigint[]) AS new
+                 WHERE reservation.distribution_uid = %s
+                    ON CONFLICT (subject) DO NOTHING
+             RETURNING reservation_id, units
+            ), total AS (SELECT reservation_id, sum(units) AS units FROM noted GROUP BY reservation_id)
+            UPDATE reserves_reservation AS reservation
+               SET drawn_units = reservation.drawn_units + total.units
+              FROM total WHERE reservation.id = total.reservation_id
+            """,
+            [*(list(column) for column in zip(*rows, strict=True)), distribution_uid],
+        )
 
 
 def close(*, distribution_uid: str) -> None:

@@ -13,13 +13,20 @@ from reserves.models import Draw, Reservation
 from reserves.services.reserving import (
     BalanceAt,
     InsufficientReserve,
+    NewDraw,
     available_units,
     close,
-    draw,
+    draw_many,
+    keep,
     reserve,
+    reserve_again,
     shrink,
 )
 from tests.factories import ContractFactory
+
+
+def draw(*, distribution_uid: str, subject: str, units: int, consensus_ns: int) -> None:
+    draw_many(distribution_uid=distribution_uid, draws=[NewDraw(subject, units, consensus_ns)])
 
 
 class Chain:
@@ -86,6 +93,31 @@ class History:
             del self.unpaid[uid]
             close(distribution_uid=uid)
 
+    def end_in_part(self, pick: int, units: int) -> None:
+        """A run ends with lines of some of its units unpaid, which will be tried again; the rest it gives back."""
+        busy = {uid for uid, _, _ in self.unsettled}
+        if ended := [uid for uid in self.unpaid if uid not in busy]:
+            uid = ended[pick % len(ended)]
+            self.unpaid[uid] = min(units, self.unpaid[uid])
+            keep(distribution_uid=uid, units=self.unpaid[uid])
+
+    def retry(self, pick: int, units: int, age: int) -> None:
+        """An ended run wants ``units`` again, whether it kept some or gave all back."""
+        if not self.count:
+            return
+        uid = f"run{pick % self.count}"
+        reservation = Reservation.objects.filter(distribution_uid=uid).first()
+        if reservation is None or any(one == uid for one, _, _ in self.unsettled):
+            return
+        balance = self.chain.blocks[max(0, len(self.chain.blocks) - 1 - age)]
+        try:
+            with transaction.atomic():
+                reserve_again(contract=self.contract, distribution_uid=uid, units=units, balance=balance)
+        except InsufficientReserve as error:
+            assert units > error.available_units
+        else:
+            self.unpaid[uid] = units
+
     def top_up(self, units: int) -> None:
         self.chain.change(units)
 
@@ -110,6 +142,8 @@ steps = st.one_of(
     st.tuples(st.just("pay"), picks, amounts),
     st.tuples(st.just("settle"), picks),
     st.tuples(st.just("finish"), picks),
+    st.tuples(st.just("end_in_part"), picks, st.integers(0, 60)),
+    st.tuples(st.just("retry"), picks, amounts, st.integers(0, 4)),
     st.tuples(st.just("top_up"), amounts),
 )
 
@@ -192,6 +226,42 @@ class TestRules:
 
         assert row.remaining_units == 0
         assert available_units(contract, BalanceAt(39, 2, 20)) == 39
+
+    def test_what_failed_lines_need_stays_counted_on_and_the_rest_is_free(self) -> None:
+        contract = ContractFactory.create()
+        reserve(contract=contract, distribution_uid="a", pool_of=lambda _: 60, balance=BalanceAt(100, 1, 10))
+        draw(distribution_uid="a", subject="batch:1", units=40, consensus_ns=15)
+        keep(distribution_uid="a", units=15)
+
+        assert available_units(contract, BalanceAt(60, 2, 20)) == 45
+        keep(distribution_uid="a", units=50)
+        assert available_units(contract, BalanceAt(60, 2, 20)) == 45, "it never grows"
+
+    def test_reserving_again_grows_shrinks_and_opens(self) -> None:
+        contract = ContractFactory.create()
+        reserve(contract=contract, distribution_uid="a", pool_of=lambda _: 60, balance=BalanceAt(100, 1, 10))
+        draw(distribution_uid="a", subject="batch:1", units=40, consensus_ns=15)
+        balance = BalanceAt(60, 2, 20)
+        for units in (5, 60):
+            reserve_again(contract=contract, distribution_uid="a", units=units, balance=balance)
+            assert available_units(contract, balance) == 60 - units
+        close(distribution_uid="a")
+        reserve_again(contract=contract, distribution_uid="a", units=20, balance=balance)
+
+        row = Reservation.objects.get()
+        assert (row.remaining_units, row.closed_at) == (20, None)
+
+    def test_reserving_again_names_what_is_missing_and_changes_nothing(self) -> None:
+        contract = ContractFactory.create()
+        reserve(contract=contract, distribution_uid="a", pool_of=lambda _: 60, balance=BalanceAt(100, 1, 10))
+        close(distribution_uid="a")
+        reserve(contract=contract, distribution_uid="b", pool_of=lambda _: 70, balance=BalanceAt(100, 1, 10))
+
+        with pytest.raises(InsufficientReserve) as caught:
+            reserve_again(contract=contract, distribution_uid="a", units=60, balance=BalanceAt(100, 1, 10))
+
+        assert (caught.value.available_units, caught.value.shortfall_units) == (30, 30)
+        assert Reservation.objects.get(distribution_uid="a").closed_at is not None
 
     def test_another_contracts_runs_do_not_count(self) -> None:
         one, other = ContractFactory.create(), ContractFactory.create()

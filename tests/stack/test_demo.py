@@ -87,6 +87,21 @@ def found(pattern: str, text: str) -> tuple[str, ...]:
     return match.groups()
 
 
+@pytest.mark.usefixtures("demos")
+def test_the_doctor_finds_nothing_on_a_stack_that_has_paid(clone: Installation) -> None:
+    report = clone.make("doctor", "SIGN=1")
+    assert report.returncode == 0, report.stdout
+    assert re.search(r"^\d+ ok$", report.stdout, re.MULTILINE), report.stdout
+    assert "NOT sent" in " ".join(report.stdout.split())
+
+
+def test_the_doctor_names_settings_that_are_refused(clone: Installation) -> None:
+    report = clone.manage("doctor", BATCH_SIZE="0", HEDERA_NETWROK="testnet")
+    assert report.returncode == 2
+    assert "fix: did you mean HEDERA_NETWORK?" in report.stdout
+    assert "Traceback" not in report.stdout
+
+
 def test_the_demo_fails_when_one_balance_on_chain_is_not_what_the_database_says(clone: Installation) -> None:
     """Somebody else sends one unit to a holder while custody still waits for an approval."""
     richer = holders.addresses(3, seed=1)[1]

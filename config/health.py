@@ -76,7 +76,7 @@ class Migrations(_OfDatabase):
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if missing:
-            raise NotReady(f"{len(missing)} migrations are not applied: run manage.py migrate")
+            raise NotReady(f"{len(missing)} migrations are not applied: run manage.py prepare_database")
 
 
 @dataclass

@@ -64,8 +64,11 @@ def configure_structlog() -> None:
     )
 
 
-def logging_settings(*, log_format: str, level: str, secrets: Iterable[str]) -> dict[str, Any]:
-    """The LOGGING setting: every line passes the redaction, whoever wrote it."""
+def logging_settings(*, log_format: str, level: str, secrets: Iterable[str], process: str) -> dict[str, Any]:
+    """The LOGGING setting: every line passes the redaction, whoever wrote it.
+
+    A command's standard output is what it was asked for, so its log goes to standard error.
+    """
     renderer: Processor = structlog.processors.JSONRenderer(default=str)
     if log_format == "console":
         renderer = structlog.dev.ConsoleRenderer(
@@ -92,7 +95,7 @@ def logging_settings(*, log_format: str, level: str, secrets: Iterable[str]) -> 
                 "class": "logging.StreamHandler",
                 "formatter": "line",
                 "level": level,
-                "stream": "ext://sys.stdout",
+                "stream": "ext://sys.stderr" if process == "command" else "ext://sys.stdout",
             }
         },
         "root": {"handlers": ["out"], "level": level},

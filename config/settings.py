@@ -251,5 +251,10 @@ DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 
 DEFAULT_EXCEPTION_REPORTER = "config.error_pages.RedactedReporter"
-LOGGING = logging_settings(log_format=LOG_FORMAT, level=LOG_LEVEL, secrets=known_values(dict(ENVIRONMENT)))
+LOGGING = logging_settings(
+    log_format=LOG_FORMAT,
+    level=LOG_LEVEL,
+    secrets=known_values(dict(ENVIRONMENT)),
+    process=PAYDATE_PROCESS,
+)
 configure_structlog()

@@ -59,6 +59,11 @@ class DevnetClient:
         """Makes everything up to now visible to mirrors without lag."""
         self._ask("close_block")
 
+    def executed(self, transaction_ids: Sequence[str]) -> list[str]:
+        """Which of these (0.0.x-seconds-nanoseconds) ran on chain, whatever a mirror shows."""
+        answer = self._ask("executed", transaction_ids=list(transaction_ids))
+        return cast(list[str], answer["executed"])
+
     # -- faults
 
     def fault(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from devnet.artifacts import ArtifactError, artifact
 from devnet.client import ACCESS_FILE
+from devnet.execution import TOO_LATE
 from devnet.faults import SWITCHES, UnknownFault
 from devnet.http import Answer, JsonServer, Request, Route
 from devnet.keys import ECDSA, ED25519
@@ -96,6 +97,12 @@ class ControlServer(JsonServer):
     def do_close_block(self) -> dict[str, Any]:
         self._devnet.chain.close_block()
         return self.do_status()
+
+    def do_executed(self, transaction_ids: list[str]) -> dict[str, list[str]]:
+        """Which of these ran on chain, whatever a mirror shows; what came too late has a record and never ran."""
+        records = {one: self._devnet.ledger.by_id(one) for one in transaction_ids}
+        ran = [one for one, known in records.items() if any(it.result != TOO_LATE for it in known)]
+        return {"executed": ran}
 
     # -- faults
 

@@ -10,6 +10,7 @@ from devnet.records import Account, CallOutcome, Contract
 from devnet.transactions import Call, Refused, Submission, Transfer, check_fee
 
 SUCCESS = "SUCCESS"
+TOO_LATE = "TRANSACTION_EXPIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Executor:
     def execute(self, submission: Submission, moment: Moment) -> Effect:
         """What a node found in order may be otherwise by now: time, id and money are looked at again."""
         if submission.valid_until_ns <= moment.consensus_ns:
-            return Effect("TRANSACTION_EXPIRED")
+            return Effect(TOO_LATE)
         if self._ledger.by_id(submission.transaction_id):
             return Effect("DUPLICATE_TRANSACTION")
         payer = self._ledger.account(submission.payer)

@@ -53,7 +53,7 @@ class Draw(models.Model):
     """Units of a reservation that the chain paid, with the consensus time that proves it."""
 
     reservation = models.ForeignKey(Reservation, on_delete=models.CASCADE, related_name="draws")
-    subject = models.CharField(max_length=64, unique=True, help_text="The settled call, subject and attempt.")
+    subject = models.CharField(max_length=64, unique=True, help_text="The event of the chain that paid.")
     units = UnitsField()
     consensus_ns = models.BigIntegerField()
 

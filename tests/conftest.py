@@ -11,6 +11,7 @@ from django.conf import settings
 from pytest_django.fixtures import Settings
 
 from contracts import doorbell
+from contracts.services import identity
 from devnet.services.processes import is_alive
 from tests.restoring import Backup, backup_schema
 from tests.world import Pump, World
@@ -42,6 +43,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         service.stop()
     if not hasattr(session.config, "workerinput"):
         shutil.rmtree(settings.TEST_HOME, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def forgotten_identity() -> None:
+    """Each test has a database of its own in effect, and what was read from the last one says nothing about it."""
+    identity.forget()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,6 @@ def test_a_copy_of_the_database_is_not_ready(client: Client) -> None:
     Installation.objects.update(instance_id="acme")
     identity.forget()
     (problem,) = client.get("/health/ready").json()["problems"]
-    identity.forget()
     assert "belongs to the Paydate 'acme'" in problem and "claim_wallets" in problem
 
 

@@ -71,7 +71,9 @@ def test_an_object_is_masked_in_the_text_it_would_be_logged_as(redactor: Redacto
 def output(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What a process with this LOG_FORMAT writes; other tests' logging is put back afterwards."""
     stream = io.StringIO()
-    config = logging_settings(log_format=request.param, level="DEBUG", secrets=known_values(SECRETS))
+    config = logging_settings(
+        log_format=request.param, level="DEBUG", secrets=known_values(SECRETS), process="worker"
+    )
     config["handlers"]["out"]["stream"] = stream
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
+from devnet.client import DevnetClient
 from devnet.faults import FaultBoard
 from devnet.records import NS
 from tests.devnet.local_chain import FIRST_NODE, Setting, prepared, running, wait_for
@@ -110,6 +111,9 @@ def test_too_late_for_its_validity_it_has_no_effect(setting: Setting) -> None:
     record = setting.settle(setting.submit(transfers=[(setting.payer, -5), ("0.0.98", 5)], start_ns=start))
     assert record.result == "TRANSACTION_EXPIRED"
     assert setting.devnet.ledger.balance(setting.payer) == before
+    in_time = setting.settle(setting.submit(transfers=[]))
+    asked = [record.transaction_id, in_time.transaction_id, f"{setting.payer}-1-000000001"]
+    assert DevnetClient.of(setting.devnet.state_dir).executed(asked) == [in_time.transaction_id]
 
 
 def test_a_node_that_is_down_does_not_listen(setting: Setting) -> None:

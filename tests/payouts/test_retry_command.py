@@ -142,10 +142,10 @@ class TestRefusals:
 
     def test_an_open_batch(self) -> None:
         distribution = run_of(1)
-        BatchFactory(distribution=distribution, number=77, status="PROCESSING")
-        ended = run("retry_distribution", distribution.uid, "--batch", "77")
+        BatchFactory(distribution=distribution, number=70_077, status="PROCESSING")
+        ended = run("retry_distribution", distribution.uid, "--batch", "70077")
         assert ended.code == 2
-        assert "batch 77 is PROCESSING; what fails in it can be retried when it has ended" in ended.err
+        assert "batch 70077 is PROCESSING; what fails in it can be retried when it has ended" in ended.err
 
     def test_a_run_that_is_under_way_or_all_paid(self) -> None:
         for status, said in (("PROCESSING", "when the run has ended"), ("COMPLETED", "nothing failed")):

@@ -462,14 +462,14 @@ class TestRules:
 
     def test_a_cut_batch_names_its_children(self) -> None:
         distribution = run_of(4, per_batch=2)
-        parent = BatchFactory(distribution=distribution, status="SPLIT", number=90)
+        parent = BatchFactory(distribution=distribution, status="SPLIT", number=70_090)
         distribution.batches.filter(status="FAILED").update(parent=parent)
         children = ", ".join(
             str(n) for n in distribution.batches.filter(parent=parent).values_list("number", flat=True)
         )
 
-        with pytest.raises(NotRetryable, match=f"batch 90 was cut into {children}; name one of those"):
-            preview(distribution, Wanted(batch=90))
+        with pytest.raises(NotRetryable, match=f"batch 70090 was cut into {children}; name one of those"):
+            preview(distribution, Wanted(batch=70_090))
 
 
 @pytest.mark.django_db
@@ -516,11 +516,14 @@ class TestRefusals:
 
     def test_batches_that_are_unknown_open_or_all_paid(self) -> None:
         distribution = run_of(1)
-        BatchFactory(distribution=distribution, number=77, status="PROCESSING")
-        BatchFactory(distribution=distribution, number=78, status="COMPLETED")
-        assert self.refusal(distribution, Wanted(batch=99)) == "there is no batch 99 in this distribution"
-        assert self.refusal(distribution, Wanted(batch=77)).startswith("batch 77 is PROCESSING; ")
-        assert self.refusal(distribution, Wanted(batch=78)).startswith("nothing in batch 78 is FAILED")
+        others = [evm_address(700_000 + n) for n in range(3)]
+        BatchFactory(distribution=distribution, number=70_077, status="PROCESSING", holders=others)
+        BatchFactory(distribution=distribution, number=70_078, status="COMPLETED", holders=others)
+        assert (
+            self.refusal(distribution, Wanted(batch=70_099)) == "there is no batch 70099 in this distribution"
+        )
+        assert self.refusal(distribution, Wanted(batch=70_077)).startswith("batch 70077 is PROCESSING; ")
+        assert self.refusal(distribution, Wanted(batch=70_078)).startswith("nothing in batch 70078 is FAILED")
 
     def test_holders_that_cannot_be_retried_are_named_all_at_once(self) -> None:
         distribution = run_of(1)

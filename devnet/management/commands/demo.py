@@ -21,6 +21,8 @@ from payouts.services.starting import execute_distribution
 
 Status = Distribution.Status
 POLL_SECONDS = 0.25
+# What lifts a hold by itself, a clock or a top-up, has been there for this long.
+PATIENCE_SECONDS = 60
 RUNNING = (Status.PLANNING, Status.AWAITING_APPROVAL, Status.PROCESSING, Status.HELD)
 POOL = "125000.50"
 FUND_UNITS = 1_000_000 * 10**6
@@ -117,16 +119,27 @@ class Command(BaseCommand):
         return distribution
 
     def _follow(self, distribution: Distribution) -> None:
-        begin, shown = time.monotonic(), ""
+        begin, moved_at, shown = time.monotonic(), time.monotonic(), ""
         while True:
             distribution.refresh_from_db()
             line = self._line(distribution)
             if line != shown:
                 self.say(f"{time.monotonic() - begin:6.1f} s  {line}")
-                shown = line
+                shown, moved_at = line, time.monotonic()
             if distribution.status not in RUNNING:
                 return
+            if time.monotonic() - moved_at > PATIENCE_SECONDS:
+                self._give_up(distribution)
             time.sleep(POLL_SECONDS)
+
+    def _give_up(self, distribution: Distribution) -> None:
+        """The run itself waits on; only whoever looks at a held or stopped one without end is told why."""
+        wallet = Wallet.objects.get(pk=distribution.asset.payout_contract.wallet_id)
+        reason = distribution.status_reason if distribution.status == Status.HELD else wallet.stopped_reason
+        if reason:
+            raise CommandError(
+                f"nothing has moved for {PATIENCE_SECONDS} s: {reason}; `make doctor` says more"
+            )
 
     def _line(self, distribution: Distribution) -> str:
         token = distribution.asset.payout_contract.payment_token

@@ -7,6 +7,8 @@ HOLDERS ?= 250
 ONCE ?=
 SIGN ?=
 TESTS ?= tests
+# One more than cores: the crash tests mostly wait for real processes.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2) + 1)
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts settings clean
@@ -47,7 +49,7 @@ doctor: venv
 	@PAYDATE_PROCESS=signer $(PY) manage.py doctor $(if $(SIGN),--sign-test)
 
 test: venv
-	@$(PY) -m pytest -n auto --dist loadfile -m "not long" $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not long" $(TESTS)
 
 test-long: venv
 	@$(PY) -m pytest -m long $(TESTS)

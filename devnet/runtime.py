@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from devnet.genesis import NODES
 from devnet.http import LOOPBACK
 from devnet.nodes import Nodes
 from devnet.operations import Operations
+from devnet.ports import free_port, is_free
 from devnet.replay import restore
 from devnet.store import Genesis, Store
 
@@ -127,26 +127,10 @@ def keep_ports(state_dir: Path, wanted: Mapping[str, int], *, is_mine: bool = Tr
     path = state_dir / "ports.json"
     kept: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
     if is_mine:
-        kept = {name: port for name, port in kept.items() if _is_free(port)}
-        kept = {name: wanted.get(name) or kept.get(name) or _free_port() for name in SERVERS}
+        kept = {name: port for name, port in kept.items() if is_free(port)}
+        kept = {name: wanted.get(name) or kept.get(name) or free_port() for name in SERVERS}
         path.write_text(json.dumps(kept, indent=1))
     return kept
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def try_lock(state_dir: Path) -> IO[str] | None:

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
+
+from devnet.ports import free_port
 
 FLAGS = (
     "--headless",
@@ -115,9 +116,7 @@ def browser() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def _driver() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(shutil.which("chromedriver")), f"--port={port}", "--allowed-ips=127.0.0.1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-import socket
 import tempfile
 from pathlib import Path
+
+from devnet.ports import free_port, is_free
 
 LONGEST_FOLDER = 60  # a socket path has room for 107 bytes on Linux and 103 on a Mac
 
@@ -21,35 +22,18 @@ def kept_port(home: Path, name: str) -> int:
     """A loopback port, the same one at every start."""
     file = home / "ports" / name
     if not file.exists():
-        _write(file, _free_port())
+        _write(file, free_port())
     return int(file.read_text())
 
 
 def freshen_port(home: Path, name: str) -> int:
     """The kept port, or another one if a stranger listens there now. Only for a service that is not running."""
     port = kept_port(home, name)
-    if not _is_free(port):
-        _write(home / "ports" / name, _free_port())
+    if not is_free(port):
+        _write(home / "ports" / name, free_port())
     return kept_port(home, name)
 
 
 def _write(file: Path, port: int) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(str(port))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

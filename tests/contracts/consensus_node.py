@@ -1,6 +1,5 @@
 """A consensus node of one process: the real gRPC services, with an answer and faults to choose."""
 
-import socket
 import threading
 from collections.abc import Callable
 from concurrent import futures
@@ -15,12 +14,7 @@ from hiero_sdk_python.hapi.services import (
     transaction_response_pb2,
 )
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from devnet.ports import free_port
 
 
 class ConsensusNode(

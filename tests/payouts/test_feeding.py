@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from contracts import doorbell
 from contracts.models import ContractTransaction, Wallet
+from contracts.services import identity
 from payouts.models import Batch, Distribution
 from payouts.services.feeding import feed, wallets_with_work
 from tests.factories.contracts import (
@@ -196,6 +197,7 @@ def test_starting_many_batches_takes_as_many_statements_as_starting_few(
     wallet: Wallet, settings: Settings
 ) -> None:
     settings.PAYMENTS_IN_FLIGHT = 40
+    identity.identity_problem()  # asked every few seconds, however much is started
 
     def statements(batches: int) -> int:
         run = make_run(wallet, batches=batches)

@@ -18,6 +18,8 @@ from contracts.models import Leased
 log = structlog.get_logger(__name__)
 RENEW_EVERY_SECONDS = 1.0
 Row = TypeVar("Row", bound=Leased)
+# For the last statement of a visit, which then gives the lease back as well.
+RELEASED: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 
 
 class _Renewer:
@@ -79,7 +81,8 @@ def lease(model: type[Row], pk: int) -> Iterator[Row | None]:
         yield row
     finally:
         _renewer.discard(key)
-        _owned(model, pk, owner).update(lease_owner="", lease_until=None)
+        if row.lease_owner == owner:
+            _owned(model, pk, owner).update(**RELEASED)
 
 
 def _take(model: type[Row], pk: int, owner: str) -> Row | None:

@@ -1,7 +1,8 @@
 """From SIGNED to SUBMITTED: the stored bytes go out once; any doubt about the answer counts as sent."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
@@ -14,6 +15,7 @@ from contracts.doorbell import ring_soon
 from contracts.faults import fault_point
 from contracts.gateways import hedera
 from contracts.gateways.errors import GatewayError, OutcomeUnknown, Refused, Unavailable
+from contracts.leases import RELEASED
 from contracts.models import ContractTransaction, SignedBody, Wallet
 from contracts.services.identity import identity_problem
 from contracts.services.steps import advance, fail, postpone
@@ -33,38 +35,64 @@ NOT_YET = "not on chain yet"
 NOT_TAKEN = "no consensus node has taken it"
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a signed row is not sent now; without ``until`` it is looked at again after a growing pause."""
+
+    reason: str
+    until: datetime | None = None
+
+
 def send(row: ContractTransaction, *, sign_for_node: SignForNode) -> None:
-    """The first send of a signed row. A row whose broadcast had begun before is only looked up from here on."""
+    """The first send of a row that was signed earlier. One whose broadcast had begun is only looked up from here on."""
     if row.broadcast_started_at is not None:
         _submitted(row, "a broadcast had begun before; the chain is asked")
         return
     body = row.bodies.exclude(signed_bytes=None).order_by("pk").first()
     if body is not None and _may_start(row, body):
-        BROADCAST_MARKED.reach(row.subject)
-        _try_nodes(row, body, sign_for_node)
+        send_marked(row, body, sign_for_node=sign_for_node)
+
+
+def send_marked(row: ContractTransaction, body: SignedBody, *, sign_for_node: SignForNode) -> None:
+    """Only for the one who has just marked the start of the broadcast, in a commit that is done."""
+    BROADCAST_MARKED.reach(row.subject)
+    _try_nodes(row, body, sign_for_node)
+
+
+def why_not_now(row: ContractTransaction) -> Wait | None:
+    """What the transaction's validity says about sending it now."""
+    now_ns = clock.now_ns()
+    if row.valid_until_ns - now_ns < LEAST_VALIDITY_NS:
+        margin = timedelta(seconds=settings.EXPIRY_MARGIN_SECONDS)
+        return Wait("signed too late to be sent; expires", clock.from_ns(row.valid_until_ns) + margin)
+    if (row.valid_start_ns or 0) > now_ns:
+        begins = clock.from_ns(row.valid_start_ns or 0) + timedelta(seconds=2)
+        return Wait("signed ahead of its validity; sent when it begins", begins)
+    return None
+
+
+def why_not_allowed(row: ContractTransaction) -> Wait | None:
+    """What the wallet and the gate say, read in the transaction that marks the start."""
+    reason = _wallet_stopped(row) or gates.why_not(row)
+    return Wait(reason) if reason else None
 
 
 def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
     """Asks the gate and marks the start in one transaction; only the one who set the mark may send."""
-    now_ns = clock.now_ns()
-    if row.valid_until_ns - now_ns < LEAST_VALIDITY_NS:
-        margin = timedelta(seconds=settings.EXPIRY_MARGIN_SECONDS)
-        postpone(row, "signed too late to be sent; expires", until=clock.from_ns(row.valid_until_ns) + margin)
-        return False
-    if (row.valid_start_ns or 0) > now_ns:
-        until = clock.from_ns(row.valid_start_ns or 0) + timedelta(seconds=2)
-        postpone(row, "signed ahead of its validity; sent when it begins", until=until)
+    if wait := why_not_now(row):
+        postpone(row, wait.reason, until=wait.until)
         return False
     with transaction.atomic():
-        if reason := _wallet_stopped(row) or gates.why_not(row):
-            postpone(row, reason)
+        if wait := why_not_allowed(row):
+            postpone(row, wait.reason)
             return False
+        now = clock.now()
         unsent = ContractTransaction.objects.filter(
             pk=row.pk, status=Status.SIGNED, broadcast_started_at=None
         )
-        if not unsent.update(broadcast_started_at=clock.from_ns(now_ns)):
+        if not unsent.update(broadcast_started_at=now):
             return False
-        row.broadcast_started_at = clock.from_ns(now_ns)
+        row.broadcast_started_at = now
         count_send(body)
     return True
 
@@ -122,7 +150,8 @@ def _was_only_send(row: ContractTransaction) -> bool:
 
 def _submitted(row: ContractTransaction, reason: str) -> None:
     now = clock.now()
-    if advance(row, Status.SUBMITTED, reason=reason, submitted_at=now, next_attempt_at=now + FIRST_LOOK):
+    look_at = now + FIRST_LOOK
+    if advance(row, Status.SUBMITTED, reason=reason, submitted_at=now, next_attempt_at=look_at, **RELEASED):
         ring_soon("contracts.resolve_sent", row.wallet_id)
         SUBMITTED.reach(row.subject)
 

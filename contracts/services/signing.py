@@ -11,6 +11,7 @@ from typing import Any, cast
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from contracts import abi, clock, gates
 from contracts.custody.base import SignatureAnswer, custodian, verify
@@ -19,7 +20,7 @@ from contracts.gateways import hedera
 from contracts.gateways.errors import Conflict, GatewayError, Refused, Throttled
 from contracts.models import ContractTransaction, SignedBody
 from contracts.services import budget, fencing
-from contracts.services.sending import send
+from contracts.services.sending import send, send_marked, why_not_allowed, why_not_now
 from contracts.services.steps import advance, fail, postpone, visit
 from contracts.services.wallets import WalletMismatch, ensure_verified, stop_wallet
 
@@ -43,21 +44,24 @@ def sign_transaction(row_id: int) -> None:
 
 
 def _sign_and_send(row: ContractTransaction) -> None:
-    if row.status == Status.PLANNED:
-        _sign_planned(row)
-    if row.status == Status.SIGNED:
+    body = _sign_planned(row) if row.status == Status.PLANNED else None
+    if body is not None and row.broadcast_started_at is not None:  # the commit that stored the signature
+        send_marked(row, body, sign_for_node=_sign_for_other_node)
+    elif row.status == Status.SIGNED:
         send(row, sign_for_node=_sign_for_other_node)
 
 
-def _sign_planned(row: ContractTransaction) -> None:
+def _sign_planned(row: ContractTransaction) -> SignedBody | None:
+    """The body when it is signed now."""
     if reason := wallet_why_not(row):
         postpone(row, reason)
     elif row.custody_waiting_since is not None:
-        _collect(row)
+        return _collect(row)
     elif reason := _pending_elsewhere(row):
         postpone(row, reason)
     elif body := _identify(row) if row.valid_start_ns is None else _body_again(row):
-        _sign_body(row, body)
+        return _sign_body(row, body)
+    return None
 
 
 def _body_again(row: ContractTransaction) -> SignedBody | None:
@@ -327,24 +331,24 @@ def _wait_for_approval(row: ContractTransaction, body: SignedBody, answer: Signa
         CUSTODY_WAITING.reach(row.subject)
 
 
-def _collect(row: ContractTransaction) -> None:
+def _collect(row: ContractTransaction) -> SignedBody | None:
     """Polls a pending approval by its reference; the signature itself is never asked for a second time."""
     body = row.bodies.exclude(custody_reference="").order_by("pk").last()
     if body is None or clock.now_ns() > row.valid_until_ns:
         postpone(row, "the approval did not come in time; expires", until=_after_expiry(row))
-        return
+        return None
     try:
         answer = custodian(row.wallet.custodian).fetch(
             key_id=row.wallet.custody_key_id, reference=body.custody_reference
         )
     except GatewayError as error:
         postpone(row, f"custody does not answer: {error}", until=clock.now() + POLL_CUSTODY)
-        return
+        return None
     if answer.status == "PENDING":
         postpone(row, "custody waits for approval", until=clock.now() + POLL_CUSTODY)
-        return
+        return None
     CUSTODY_ANSWERED.reach(row.subject)
-    _take_answer(row, body, answer)
+    return body if _take_answer(row, body, answer) else None
 
 
 def _store_signature(row: ContractTransaction, body: SignedBody, answer: SignatureAnswer) -> bool:
@@ -359,24 +363,52 @@ def _store_signature(row: ContractTransaction, body: SignedBody, answer: Signatu
         public_key=public_key,
         signature=answer.signature or b"",
     )
+    now = clock.now()
     columns = {
         "signed_bytes": signed.raw,
         "hash": signed.hash.hex(),
-        "signed_at": clock.now(),
+        "signed_at": now,
         "custody_reference": answer.reference,
     }
-    with transaction.atomic():
-        if not SignedBody.objects.filter(pk=body.pk, signed_bytes=None).update(**columns):
-            body.refresh_from_db()
-            return body.signed_bytes is not None
-        if row.status == Status.PLANNED and not advance(
-            row, Status.SIGNED, signed_at=columns["signed_at"], next_attempt_at=clock.now()
-        ):
-            return False
+    if row.status == Status.PLANNED:
+        is_stored = _store_and_mark(row, body, columns, now)
+    else:
+        is_stored = bool(_unsigned(body).update(**columns))
+    if not is_stored:
+        body.refresh_from_db()
+        return body.signed_bytes is not None
     for name, value in columns.items():
         setattr(body, name, value)
     SIGNED.reach(row.subject)
     return True
+
+
+def _store_and_mark(
+    row: ContractTransaction, body: SignedBody, columns: dict[str, Any], now: datetime
+) -> bool:
+    """SIGNED and, where nothing forbids it, the start of the broadcast, in one commit; False when another was first.
+
+    The gate is asked behind the arrow, because the last approval lifts the hold of custody; what it forbids is
+    unmarked before anybody has seen the mark.
+    """
+    wait = why_not_now(row)
+    started_at = None if wait else now
+    with transaction.atomic():
+        has_moved = advance(
+            row, Status.SIGNED, signed_at=now, next_attempt_at=now, broadcast_started_at=started_at
+        )
+        if has_moved and wait is None and (wait := why_not_allowed(row)):
+            ContractTransaction.objects.filter(pk=row.pk).update(broadcast_started_at=None)
+            row.broadcast_started_at = None
+        if has_moved and wait is not None:
+            postpone(row, wait.reason, until=wait.until)
+        is_sent = has_moved and wait is None
+        marks = {"sends": 1, "first_sent_at": now, "last_sent_at": now} if is_sent else {}
+        return bool(_unsigned(body).update(**columns, **marks))
+
+
+def _unsigned(body: SignedBody) -> QuerySet[SignedBody]:
+    return SignedBody.objects.filter(pk=body.pk, signed_bytes=None)
 
 
 def _refused(row: ContractTransaction, text: str) -> None:

@@ -1,30 +1,20 @@
 """The words of `manage.py devnet ...`: parsing, one call of the client, one printed answer."""
 
 import argparse
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from devnet.client import DevnetClient
 from devnet.faults import SWITCHES
 from devnet.scenario import KINDS, Plan
-
-Act = Callable[[DevnetClient, argparse.Namespace], Any]
-Setup = Callable[[argparse.ArgumentParser], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    help: str
-    act: Act
-    setup: Setup = lambda parser: None
+from devnet.soroban.words import STELLAR_WORDS
+from devnet.words import Word, arguments_of, takes, value_of
 
 
 def build(parser: argparse.ArgumentParser) -> None:
     """Adds every word as a subcommand; the chosen one's function is `options.act`."""
     words = parser.add_subparsers(dest="word", required=True, metavar="WORD")
-    serve = words.add_parser("serve", help="serve the local Hedera and DFNS until SIGTERM or Ctrl-C")
+    serve = words.add_parser("serve", help="serve the local Hedera, Stellar and DFNS until SIGTERM or Ctrl-C")
     add_serve_options(serve)
     for name, word in WORDS.items():
         sub = words.add_parser(name, help=word.help, description=word.help)
@@ -39,7 +29,7 @@ def add_serve_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=PORT",
-        help="0.0.3, 0.0.4, 0.0.5, mirror, dfns, control",
+        help="0.0.3, 0.0.4, 0.0.5, mirror, soroban, dfns, control",
     )
     parser.add_argument(
         "--block-seconds", type=float, default=2.0, help="time between record files (default 2)"
@@ -75,34 +65,12 @@ def ports_of(pairs: list[str]) -> dict[str, int]:
     return {name: int(port) for name, _, port in (pair.partition("=") for pair in pairs)}
 
 
-def _value(text: str) -> Any:
-    """Numbers, true, null, lists and objects as JSON; anything else is text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _arguments(texts: list[str]) -> list[Any]:
-    return [_value(text) for text in texts]
-
-
 def _pairs(texts: list[str]) -> dict[str, Any]:
-    return {name: _value(value) for name, _, value in (text.partition("=") for text in texts)}
-
-
-def _takes(*names: str, many: str | None = None) -> Setup:
-    def setup(parser: argparse.ArgumentParser) -> None:
-        for name in names:
-            parser.add_argument(name, type=int if name in ("units", "seconds", "milliseconds") else str)
-        if many:
-            parser.add_argument(many, nargs="+" if many == "accounts" else "*")
-
-    return setup
+    return {name: value_of(value) for name, _, value in (text.partition("=") for text in texts)}
 
 
 def _call_options(parser: argparse.ArgumentParser) -> None:
-    _takes("contract", "function", many="arguments")(parser)
+    takes("contract", "function", many="arguments")(parser)
     parser.add_argument("--sender", help="0.0.x or EVM address of the caller (default: the contracts' owner)")
 
 
@@ -172,7 +140,7 @@ def _faults(client: DevnetClient, options: argparse.Namespace) -> Any:
 
 
 def _latency_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("part", choices=("custody", "consensus", "mirror", "network"))
+    parser.add_argument("part", choices=("custody", "consensus", "mirror", "soroban", "network"))
     parser.add_argument("milliseconds", type=int, help="0 turns it off")
 
 
@@ -192,77 +160,78 @@ WORDS: Mapping[str, Word] = {
     ),
     "deploy": Word(
         "deploy a compiled contract",
-        lambda client, o: client.deploy(o.contract, _arguments(o.arguments), token=o.token),
+        lambda client, o: client.deploy(o.contract, arguments_of(o.arguments), token=o.token),
         _deploy_options,
     ),
     "call": Word(
         "send a contract call as its owner or another account",
-        lambda client, o: client.call(o.contract, o.function, _arguments(o.arguments), sender=o.sender),
+        lambda client, o: client.call(o.contract, o.function, arguments_of(o.arguments), sender=o.sender),
         _call_options,
     ),
     "view": Word(
         "read from a contract",
-        lambda client, o: client.view(o.contract, o.function, _arguments(o.arguments), sender=o.sender),
+        lambda client, o: client.view(o.contract, o.function, arguments_of(o.arguments), sender=o.sender),
         _call_options,
     ),
     "mint": Word(
         "create token units",
         lambda client, o: client.mint(o.token, o.to, o.units),
-        _takes("token", "to", "units"),
+        takes("token", "to", "units"),
     ),
     "fund": Word(
         "give payment tokens, associating the receiver first",
         lambda client, o: client.fund(o.token, o.to, o.units),
-        _takes("token", "to", "units"),
+        takes("token", "to", "units"),
     ),
     "freeze": Word(
         "freeze an account for a payment token",
         lambda client, o: client.freeze(o.token, o.account),
-        _takes("token", "account"),
+        takes("token", "account"),
     ),
     "unfreeze": Word(
-        "end a freeze", lambda client, o: client.unfreeze(o.token, o.account), _takes("token", "account")
+        "end a freeze", lambda client, o: client.unfreeze(o.token, o.account), takes("token", "account")
     ),
     "associate": Word(
         "associate accounts with a payment token",
         lambda client, o: client.associate(o.token, o.accounts),
-        _takes("token", many="accounts"),
+        takes("token", many="accounts"),
     ),
     "dissociate": Word(
         "end an association",
         lambda client, o: client.dissociate(o.token, o.account),
-        _takes("token", "account"),
+        takes("token", "account"),
     ),
     "balance": Word(
         "token units of one account",
         lambda client, o: client.balance(o.token, o.account),
-        _takes("token", "account"),
+        takes("token", "account"),
     ),
     "balances": Word(
         "token units of several accounts",
         lambda client, o: client.balances(o.token, o.accounts),
-        _takes("token", many="accounts"),
+        takes("token", many="accounts"),
     ),
     "pause": Word(
-        "pause a token or payout contract", lambda client, o: client.pause(o.contract), _takes("contract")
+        "pause a token or payout contract", lambda client, o: client.pause(o.contract), takes("contract")
     ),
-    "unpause": Word("end a pause", lambda client, o: client.unpause(o.contract), _takes("contract")),
+    "unpause": Word("end a pause", lambda client, o: client.unpause(o.contract), takes("contract")),
     "hts": Word(
         "cap payouts in this token at 50 child records",
         lambda client, o: client.mark_hts_like(o.token, not o.off),
         _hts_options,
     ),
+    **STELLAR_WORDS,
     "fault": Word("turn a fault on or off", _fault, _fault_options),
     "faults": Word("list the faults that are on", _faults, _faults_options),
     "latency": Word(
-        "delay custody, consensus or mirror",
+        "delay custody, consensus, mirror or soroban",
         lambda client, o: client.latency(o.part, o.milliseconds),
         _latency_options,
     ),
     "advance": Word(
         "move chain and Paydate forward together",
         lambda client, o: client.advance(o.seconds),
-        _takes("seconds"),
+        takes("seconds"),
     ),
     "pending": Word("custody signatures that wait for approval", lambda client, o: client.pending()),
     "approve": Word(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from devnet.clock import default_directory
+from devnet.soroban.client import StellarCalls
 
 ACCESS_FILE = "control.json"
 TIMEOUT_SECONDS = 60
@@ -25,7 +26,7 @@ class NotRunning(DevnetError):
     """Nothing serves this state directory."""
 
 
-class DevnetClient:
+class DevnetClient(StellarCalls):
     """Ids may be 0.0.x or EVM addresses everywhere, also inside arguments."""
 
     def __init__(self, url: str, token: str) -> None:
@@ -91,7 +92,7 @@ class DevnetClient:
         return cast(dict[str, str], self._ask("faults")["switches"])
 
     def latency(self, part: str, milliseconds: int) -> None:
-        """`part` is custody, consensus, mirror, or network for all answers; 0 turns it off."""
+        """`part` is custody, consensus, mirror, soroban, or network for all answers; 0 turns it off."""
         if milliseconds:
             self.fault(f"{part}.latency_ms", {"ms": milliseconds})
         else:

@@ -21,6 +21,7 @@ from devnet.keys import ECDSA, ED25519
 from devnet.operations import OperationFailed
 from devnet.records import NS, Account, timestamp
 from devnet.scenario import Plan, prepare
+from devnet.soroban.control import StellarControl
 
 if TYPE_CHECKING:
     from devnet.runtime import Devnet
@@ -30,7 +31,7 @@ _MISTAKES = (ArtifactError, OperationFailed, UnknownFault, ValueError, KeyError,
 _KEY_TYPES = {"ECDSA": ECDSA, "EdDSA": ED25519}
 
 
-class ControlServer(JsonServer):
+class ControlServer(StellarControl, JsonServer):
     """Every operation is POST /<name> with its arguments as a JSON object."""
 
     def __init__(self, devnet: "Devnet", *, port: int = 0) -> None:
@@ -78,6 +79,8 @@ class ControlServer(JsonServer):
             "state_dir": str(devnet.state_dir),
             "nodes": devnet.nodes.addresses(),
             "mirror": devnet.mirror.url,
+            "soroban": devnet.soroban.url,
+            "stellar": devnet.stellar_operations.status(),
             "custody": devnet.dfns.url,
             "control": self.url,
             "chain_time": timestamp(devnet.chain.now_ns()),

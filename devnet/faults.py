@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 SWITCHES: Mapping[str, str] = {
-    "network.latency_ms": "every answer of custody, nodes and mirror comes later; ms",
+    "network.latency_ms": "every answer of custody, nodes, mirror and Soroban RPC comes later; ms",
     "custody.latency_ms": "every custody request waits; ms",
     "custody.error_rate": "custody answers an error; status (429, 500, 502, 503), retry_after",
     "custody.rate_limit": "custody answers 429 above so many requests in any sliding window; requests, seconds "
@@ -36,9 +36,22 @@ SWITCHES: Mapping[str, str] = {
     "mirror.reset": "the mirror was filled anew and lacks all transactions before since_ns",
     "mirror.drop_reply": "the connection to the mirror closes without an answer",
     "mirror.down": "the mirror does not listen at all",
+    "soroban.down": "the Soroban RPC does not listen at all",
+    "soroban.latency_ms": "every Soroban request waits; ms",
+    "soroban.error_rate": "the Soroban RPC answers an HTTP error; status (429, 500, 502, 503, 504), retry_after",
+    "soroban.garbage": "the Soroban RPC answers 200 with something else; mode=html (default), cut, empty or null",
+    "soroban.drop_reply": "sendTransaction is obeyed, then the connection closes without an answer",
+    "soroban.bad_seq": "sendTransaction answers ERROR with txBAD_SEQ and takes nothing",
+    "soroban.try_again_later": "sendTransaction answers TRY_AGAIN_LATER and takes nothing",
+    "soroban.duplicate": "sendTransaction takes the transaction and answers DUPLICATE",
+    "soroban.lose": "sendTransaction answers PENDING, but no ledger ever includes the transaction",
+    "soroban.slow": "an accepted transaction is included later; ledgers (default 3)",
+    "soroban.trap": "a contract traps; phase=simulate or execute (default: both), code of a contract error, or error",
+    "soroban.archived": "entries seem archived: simulations ask for a restoration, transactions fail",
+    "soroban.lag": "the Soroban RPC is behind; ledgers (default 1, at most 64)",
     "clock.chain_offset": "the chain's clock differs from ours; seconds, negative = behind",
 }
-_DISCRIMINATORS = ("node", "replica")
+_DISCRIMINATORS = ("node", "replica", "phase")
 
 
 class UnknownFault(ValueError):

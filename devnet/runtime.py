@@ -1,4 +1,4 @@
-"""The whole devnet in one process: chain, nodes, mirror, DFNS and control, all on loopback."""
+"""The whole devnet in one process: chain, nodes, mirror, Soroban RPC, DFNS and control, all on loopback."""
 
 import fcntl
 import json
@@ -24,7 +24,7 @@ from devnet.store import Genesis, Store
 if TYPE_CHECKING:
     from devnet.dfns.server import DfnsServer
 
-SERVERS = (*NODES, "mirror", "dfns", "control")
+SERVERS = (*NODES, "mirror", "soroban", "dfns", "control")
 
 
 class AlreadyRunning(RuntimeError):
@@ -48,6 +48,9 @@ class Devnet:
         # Imported late: the servers build on this package's lower modules.
         from devnet.dfns.server import DfnsServer
         from devnet.mirror.server import MirrorServer
+        from devnet.soroban.network import Network
+        from devnet.soroban.operations import SorobanOperations
+        from devnet.soroban.server import SorobanServer
 
         self.state_dir = state_dir
         self._lock_file = _lock(state_dir)
@@ -71,17 +74,21 @@ class Devnet:
         self.nodes = Nodes(self.chain, self.faults, node_ports)
         self.mirror = MirrorServer(self.ledger, self.faults, port=self.ports["mirror"], nodes=node_ports)
         self.dfns = DfnsServer(state_dir / "dfns", self.faults, self.clock, self.ports["dfns"])
+        self.stellar = Network(state_dir, self.faults, self.clock)
+        self.stellar_operations = SorobanOperations(self.stellar)
+        self.soroban = SorobanServer(self.stellar, self.faults, port=self.ports["soroban"])
         self.control = ControlServer(self, port=self.ports["control"])
 
     def start(self) -> None:
         self.chain.start()
-        for server in (self.nodes, self.mirror, self.dfns, self.control):
+        for server in (self.nodes, self.mirror, self.soroban, self.dfns, self.control):
             server.start()
 
     def stop(self) -> None:
         """What nodes have accepted reaches consensus first. The object cannot be started again."""
-        for server in (self.control, self.mirror, self.nodes):
+        for server in (self.control, self.soroban, self.mirror, self.nodes):
             server.stop()
+        self.stellar.close()
         self.dfns.close()
         self.chain.stop()
         self._store.close()
@@ -114,7 +121,10 @@ def _settings(state_dir: Path, ports: Mapping[str, int], dfns: "DfnsServer") -> 
         "HEDERA_NETWORK": "local",
         "HEDERA_MIRROR_URL": f"http://{LOOPBACK}:{ports['mirror']}",
         "HEDERA_NODES": ",".join(f"{node}={LOOPBACK}:{ports[node]}" for node in NODES),
+        "STELLAR_NETWORK": "local",
+        "SOROBAN_RPC_URL": f"http://{LOOPBACK}:{ports['soroban']}",
         **dfns.provision(),
+        "DFNS_STELLAR_WALLET_ID": dfns.stellar_wallet()["id"],
         DIRECTORY_VARIABLE: str(state_dir.resolve()),
     }
 

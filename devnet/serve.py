@@ -23,7 +23,7 @@ def serve(
     devnet.start()
     say(
         f"devnet ready: nodes {devnet.nodes.addresses()}, mirror {devnet.mirror.url}, "
-        f"custody {devnet.dfns.url}"
+        f"soroban {devnet.soroban.url}, custody {devnet.dfns.url}"
     )
     # A bare wait() would hold signals back; in slices it also notices a chain that stopped by itself.
     while not stopping.wait(0.5) and devnet.chain.is_open:

@@ -77,6 +77,10 @@ class DfnsServer(JsonServer):
         asked = {"name": name, "externalId": f"devnet:{name}", "network": network}
         return self._wallets.create(asked | {"signingKey": {"scheme": SCHEMES[scheme]}})
 
+    def stellar_wallet(self, name: str = "reserve") -> Document:
+        """The wallet of this name on Stellar; made at the first call."""
+        return self.add_wallet(name, network="StellarTestnet", scheme="ED25519")
+
     def set_address(self, wallet_id: str, address: str) -> None:
         """Attaches the account, for instance `0.0.1001`, that the wallet's key got on chain."""
         self._wallets.set_address(wallet_id, address)

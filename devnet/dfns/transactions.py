@@ -17,6 +17,8 @@ from devnet.dfns.store import Document
 PASSPHRASES = {
     "Stellar": Network.PUBLIC_NETWORK_PASSPHRASE,
     "StellarTestnet": Network.TESTNET_NETWORK_PASSPHRASE,
+    # Not known to DFNS: a signature for a public network would be worth nothing on the devnet's own.
+    "StellarLocal": Network.STANDALONE_NETWORK_PASSPHRASE,
 }
 
 

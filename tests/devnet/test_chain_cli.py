@@ -65,6 +65,25 @@ def test_time_and_approvals_from_the_command_line(run: Run) -> None:
     assert run("pending") == run("approve") == run("reject") == []
 
 
+def test_stellar_from_the_command_line(run: Run) -> None:
+    terms = ("--goal", "90000000000", "--rate", "800", "--minimum", "5", "--block-days", "3", "--months", "6")
+    contract = run("investment", *terms, "--coupon")["contract"]
+    assert run("invest", contract, "10000000000")["token_id"] == 1
+    assert run("reserve", contract, "7")["reserve_contributions"] == 7
+    assert run("stellar", contract, "check_reserve_balance") == 0
+    run("answer", contract, "-18446744073709551621")
+    assert run("stellar", contract, "check_reserve_balance") == -18446744073709551621
+    run("answer", contract)
+    books = run("books", contract)
+    assert (books["data"]["return_type"], books["data"]["claim_block_days"], books["answer"]) == (2, 3, None)
+    assert run("archive", contract, "1", "--ledgers", "100")["live_until"] > books["ledger"]
+    assert run("lumens", books["owner"])["stroops"] == 20_000 * 10_000_000
+    assert run("ledger", "2")["ledger"] >= books["ledger"] + 2
+    run("latency", "soroban", "50")
+    assert [fault["name"] for fault in run("faults")] == ["soroban.latency_ms"]
+    run("faults", "--clear")
+
+
 def test_answers_as_text() -> None:
     assert cli.text_of(None) == "done"
     assert cli.text_of([]) == "none"

@@ -1,0 +1,1 @@
+"""A Soroban RPC on loopback: real XDR, a ledger every five seconds, and a model of the investment contract."""

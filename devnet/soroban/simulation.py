@@ -1,0 +1,99 @@
+"""simulateTransaction: runs a call on a ledger's state and says what a transaction would need."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stellar_sdk import InvokeHostFunction, RestoreFootprint, xdr
+
+from devnet.soroban import codec, fees, results
+from devnet.soroban.auth import Frame, NotAuthorised, address_credentials, enforce, recorded
+from devnet.soroban.envelopes import Submitted
+from devnet.soroban.execution import Executor, Nonces, keys_of
+from devnet.soroban.host import Host, Moment, Trap
+
+Answer = dict[str, Any]
+
+
+def simulate(
+    executor: Executor, submitted: Submitted, moment: Moment, *, auth_mode: str | None, is_upgraded: bool
+) -> Answer:
+    """The answer without `latestLedger`. Authorisation is recorded, not enforced, unless entries are given."""
+    if not submitted.is_supported:
+        return {"error": "Transaction must contain exactly one operation, of a kind that Soroban knows"}
+    operation, frame = submitted.operation, submitted.frame
+    if not isinstance(operation, InvokeHostFunction):
+        return _footprint_only(executor, submitted, moment)
+    if frame is None:
+        return {"error": "HostError: Error(Context, InvalidAction)\n\nonly contract calls are modelled here"}
+    subject = f"simulateTransaction {submitted.subject}"
+    host = executor.host(moment, phase="simulate", subject=subject)
+    is_enforced = bool(operation.auth) or auth_mode == "enforce"
+    try:
+        value = host.invoke(frame.contract, frame.function, frame.arguments)
+        if is_enforced:
+            _enforce(host, operation.auth, submitted.source)
+    except Trap as trap:
+        return _failed(host, frame, trap)
+    entries = (
+        list(operation.auth)
+        if is_enforced
+        else recorded(host.recorder, submitted.source, upgraded=is_upgraded)
+    )
+    answer = _needs(host, entries) | {
+        "results": [{"auth": [entry.to_xdr() for entry in entries], "xdr": value.to_xdr()}],
+        "events": [event.to_xdr() for event in host.diagnostics] + _as_diagnostics(host),
+    }
+    return answer | _restoration(host, frame, moment, executor.seems_archived(subject))
+
+
+def _enforce(host: Host, entries: Sequence[xdr.SorobanAuthorizationEntry], source: str) -> None:
+    try:
+        enforce(host.recorder, entries, source=source, ledger=host.moment.ledger, journal=Nonces(host))
+    except NotAuthorised as error:
+        raise Trap("Error(Auth, InvalidAction)", str(error)) from error
+
+
+def _needs(host: Host, entries: Sequence[xdr.SorobanAuthorizationEntry]) -> Answer:
+    """Footprint and fee; the nonce of every entry that is to be signed will be written too."""
+    nonces = [
+        codec.nonce_key(given.address, given.nonce.int64)
+        for given in map(address_credentials, entries)
+        if given
+    ]
+    read_write = sorted({*host.written, *nonces})
+    read_only = sorted(set(host.read) - set(read_write))
+    wanted = fees.resources(read_only, read_write, host.read.values(), host.written.values())
+    return _offer(wanted)
+
+
+def _offer(wanted: xdr.SorobanResources) -> Answer:
+    data = fees.transaction_data(wanted)
+    return {"transactionData": data.to_xdr(), "minResourceFee": str(data.resource_fee.int64)}
+
+
+def _restoration(host: Host, frame: Frame, moment: Moment, is_switched_on: bool) -> Answer:
+    stale = [key for key, entry in host.read.items() if entry and entry.is_archived(moment.ledger)]
+    if is_switched_on and not stale:
+        stale = [codec.instance_key(frame.contract)]
+    if not stale:
+        return {}
+    gone = [entry for key, entry in host.read.items() if key in stale and entry]
+    return {"restorePreamble": _offer(fees.resources([], sorted(stale), gone, gone))}
+
+
+def _footprint_only(executor: Executor, submitted: Submitted, moment: Moment) -> Answer:
+    read_only, read_write = keys_of(submitted)
+    host = executor.host(moment)
+    entries = [host.get(key) for key in (*read_only, *read_write)]
+    is_restoration = isinstance(submitted.operation, RestoreFootprint)
+    written = [entry for entry in entries if entry] if is_restoration else []
+    return _offer(fees.resources(read_only, read_write, entries, written)) | {"events": []}
+
+
+def _failed(host: Host, frame: Frame, trap: Trap) -> Answer:
+    events = [*host.diagnostics, results.error_event(trap, frame)]
+    return {"error": results.error_text(trap, frame), "events": [event.to_xdr() for event in events]}
+
+
+def _as_diagnostics(host: Host) -> list[str]:
+    return [xdr.DiagnosticEvent(True, event).to_xdr() for event in host.events]

@@ -124,6 +124,10 @@ class Stellar(BaseModel):
         "testnet", description="The Stellar network of the reserve checks."
     )
     SOROBAN_RPC_URL: WebAddress = Field("", description="Soroban RPC; empty switches reserve checks off.")
+    SOROBAN_TIMEOUT_SECONDS: int = Field(10, ge=1, le=60, description="Longest wait for the Soroban RPC.")
+    SOROBAN_MAX_FEE_STROOPS: int = Field(
+        10_000_000, ge=100, description="Highest fee of one Stellar transaction, resources included."
+    )
 
 
 class Custody(BaseModel):
@@ -189,6 +193,18 @@ class Payouts(BaseModel):
     PAYMENT_AVAILABILITY_CRON: Cron = Field("0 */5 * * * *", description="When reserves are checked.")
     RESERVE_CHECK_MODE: Literal["simulate", "submit", "on_change"] = Field(
         "on_change", description="Reserve checks: simulated, signed, or signed only when the state changes."
+    )
+    RESERVE_CHECK_ATTEMPTS: int = Field(
+        5,
+        ge=1,
+        le=20,
+        description="Attempts of one check before it is FAILED; the next tick makes a new one.",
+    )
+    RESERVE_GOOD_CHECKS: int = Field(
+        1, ge=1, le=100, description="Good checks in a row that release a blocked contract."
+    )
+    RESERVE_KEEP_DAYS: int = Field(
+        90, ge=1, le=3650, description="Days that checks are kept which changed nothing."
     )
     RESERVE_HORIZON_DAYS: int = Field(7, ge=0, le=366, description="Days of dues a reserve must cover.")
 

@@ -1,0 +1,416 @@
+"""Soroban by its RPC: reading a contract by simulation, the exact bytes of a signed call, and one sending of them.
+
+Bodies, XDR and requests are made by stellar-sdk. Left to the SDK are neither the repetition of a POST (it repeats
+sendTransaction, too) nor its `submit`, for which "known already" and "try later" are failures.
+
+A simulation costs nothing and proves no authority: `require_auth` is only recorded in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
+
+from django.conf import settings
+from pydantic import ValidationError
+from stellar_sdk import (
+    Account,
+    Address,
+    DecoratedSignature,
+    InvokeHostFunction,
+    Keypair,
+    Network,
+    SorobanServer,
+    TransactionBuilder,
+    TransactionEnvelope,
+    scval,
+    xdr,
+)
+from stellar_sdk.exceptions import (
+    AccountNotFoundException,
+    BaseRequestError,
+    SdkError,
+    SorobanRpcErrorResponse,
+)
+from stellar_sdk.soroban_rpc import (
+    GetTransactionResponse,
+    GetTransactionStatus,
+    SendTransactionStatus,
+    SimulateTransactionResponse,
+)
+
+from contracts.gateways.errors import Busy, OutcomeUnknown, Refused, Unavailable
+from contracts.gateways.soroban_errors import contract_failure
+from contracts.gateways.soroban_web import RpcClient
+
+PASSPHRASES = {
+    "public": Network.PUBLIC_NETWORK_PASSPHRASE,
+    "testnet": Network.TESTNET_NETWORK_PASSPHRASE,
+    "futurenet": Network.FUTURENET_NETWORK_PASSPHRASE,
+    "local": Network.STANDALONE_NETWORK_PASSPHRASE,
+}
+# Any account will do for a simulation; this one needs no request to learn its sequence.
+_NOBODY = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
+_BASE_FEE = 100
+_DAY_LEDGERS = 17_280
+# JSON-RPC: invalid request, unknown method, invalid parameters.
+_OUR_MISTAKES = (-32600, -32601, -32602)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the contract `C...`; arguments as SCVal."""
+
+    contract: str
+    function: str
+    arguments: tuple[xdr.SCVal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a simulation says, as of a ledger. With `needs_restore` a call would have to restore archived state."""
+
+    value: xdr.SCVal
+    ledger: int
+    needs_restore: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An unsigned envelope. `hash` is what is signed, and by which the network knows the transaction."""
+
+    raw: bytes
+    hash: bytes
+    fee_stroops: int
+    ledger: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A transaction that is in a ledger. `value` is the function's return value, None when it failed."""
+
+    is_success: bool
+    ledger: int
+    closed_at: int
+    fee_stroops: int
+    value: xdr.SCVal | None
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """Not in the ledgers that this node keeps; close times in Unix seconds."""
+
+    latest_ledger: int
+    latest_closed_at: int
+    oldest_closed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Of a contract's instance: the ledger through which it lives."""
+
+    live_until: int
+    ledger: int
+
+    @property
+    def is_archived(self) -> bool:
+        return self.live_until < self.ledger
+
+    @property
+    def days_left(self) -> int:
+        """At the network's five seconds a ledger; 0 when archived."""
+        return max(0, self.live_until - self.ledger) // _DAY_LEDGERS
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveAnswer:
+    """Missing base units as of a ledger; 0 when the reserve covers what is due."""
+
+    units: int
+    ledger: int
+    needs_restore: bool
+
+
+def passphrase() -> str:
+    return PASSPHRASES[settings.STELLAR_NETWORK]
+
+
+def check_network() -> None:
+    """Raises Refused when the RPC serves another network than STELLAR_NETWORK, Unavailable when it does not answer."""
+    found = _ask(lambda: _server().get_network()).passphrase
+    if found != passphrase():
+        names = {words: name for name, words in PASSPHRASES.items()}
+        raise Refused(
+            f"SOROBAN_RPC_URL serves {names.get(found, repr(found))}, STELLAR_NETWORK is {settings.STELLAR_NETWORK}",
+            code="WRONG_NETWORK",
+        )
+
+
+def simulate(call: Call, *, source: str = _NOBODY) -> Answer:
+    """Asks the contract without a transaction. Raises ContractFailed when it refuses, Unavailable, Refused."""
+    envelope = _envelope(call, Account(source, 0), lifetime=(0, 0))
+    simulation = _simulate(envelope, call)
+    return Answer(_value(simulation), simulation.latest_ledger, simulation.restore_preamble is not None)
+
+
+def prepare(call: Call, *, source: str, sequence: int, begins_at: int, ends_at: int) -> Prepared:
+    """The bytes to be stored and signed: `sequence` is the source's present one, times are Unix seconds.
+
+    Raises ContractFailed when the call would fail, Refused with code RESTORE_NEEDED for archived state,
+    FEE_TOO_HIGH above SOROBAN_MAX_FEE_STROOPS, FOREIGN_AUTH when somebody else would have to sign as well.
+    """
+    envelope = _envelope(call, Account(source, sequence), lifetime=(begins_at, ends_at))
+    simulation = _simulate(envelope, call)
+    if simulation.restore_preamble is not None:
+        raise Refused(
+            f"state of {call.contract} is archived; restore its footprint before it is called",
+            code="RESTORE_NEEDED",
+        )
+    entries = _auth_entries(simulation)
+    if any(_is_foreign(entry) for entry in entries):
+        raise Refused(
+            f"{call.function} of {call.contract} wants the signature of another account than {source}",
+            code="FOREIGN_AUTH",
+        )
+    _assemble(envelope, simulation, entries)
+    if envelope.transaction.fee > settings.SOROBAN_MAX_FEE_STROOPS:
+        raise Refused(
+            f"the network asks {envelope.transaction.fee:,} stroops, SOROBAN_MAX_FEE_STROOPS allows "
+            f"{settings.SOROBAN_MAX_FEE_STROOPS:,}",
+            code="FEE_TOO_HIGH",
+        )
+    return Prepared(
+        envelope.to_xdr_object().to_xdr_bytes(),
+        envelope.hash(),
+        envelope.transaction.fee,
+        simulation.latest_ledger,
+    )
+
+
+def assemble(raw: bytes, *, account: str, signature: bytes) -> bytes:
+    """The stored envelope with its signature. ValueError when the signature is not the account's for these bytes."""
+    envelope = TransactionEnvelope.from_xdr_object(xdr.TransactionEnvelope.from_xdr_bytes(raw), passphrase())
+    key = Keypair.from_public_key(account)
+    try:
+        key.verify(envelope.hash(), signature)
+    except Exception as error:
+        raise ValueError(f"this signature is not {account}'s for these bytes") from error
+    envelope.signatures = [DecoratedSignature(key.signature_hint(), signature)]
+    return envelope.to_xdr_object().to_xdr_bytes()
+
+
+def broadcast(raw: bytes) -> None:
+    """Sends the stored bytes once. Returns when they wait for a ledger, also when they did so already.
+
+    Raises Busy when the node has no room now, Refused with the network's code (txBAD_SEQ, ...) when it is final,
+    OutcomeUnknown in all other cases.
+    """
+    envelope = TransactionEnvelope.from_xdr_object(xdr.TransactionEnvelope.from_xdr_bytes(raw), passphrase())
+    try:
+        answer = _ask(lambda: _server().send_transaction(envelope))
+    except Unavailable as error:
+        # A request that failed may have been accepted, unless the node said itself that it took nothing.
+        if error.status == 429:
+            raise
+        raise OutcomeUnknown(error.text, code=error.code, status=error.status) from error
+    if answer.status in (SendTransactionStatus.PENDING, SendTransactionStatus.DUPLICATE):
+        return
+    if answer.status == SendTransactionStatus.TRY_AGAIN_LATER:
+        raise Busy("the Soroban RPC has no room for it now", code="TRY_AGAIN_LATER")
+    code = _result_code(answer.error_result_xdr)
+    raise Refused(f"the network refused it: {code}", code=code)
+
+
+def outcome(digest: bytes) -> Outcome | NotFound:
+    """What became of the transaction with this hash (32 bytes), as far as this node's ledgers go back."""
+    answer = _ask(lambda: _server().get_transaction(digest.hex()))
+    if answer.status == GetTransactionStatus.NOT_FOUND:
+        return NotFound(
+            answer.latest_ledger, answer.latest_ledger_close_time, answer.oldest_ledger_close_time
+        )
+    return _outcome(answer)
+
+
+def sequence_of(account: str) -> int:
+    """The account's present sequence number. Refused with code NO_ACCOUNT when it does not exist."""
+    try:
+        return int(_ask(lambda: _server().load_account(account)).sequence)
+    except AccountNotFoundException:
+        raise Refused(
+            f"there is no account {account} on Stellar {settings.STELLAR_NETWORK}", code="NO_ACCOUNT"
+        ) from None
+
+
+def life_of(contract: str) -> Life | None:
+    """Of the contract's instance; None when there is no such contract."""
+    key = xdr.LedgerKey(
+        type=xdr.LedgerEntryType.CONTRACT_DATA,
+        contract_data=xdr.LedgerKeyContractData(
+            contract=Address(contract).to_xdr_sc_address(),
+            key=xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
+            durability=xdr.ContractDataDurability.PERSISTENT,
+        ),
+    )
+    answer = _ask(lambda: _server().get_ledger_entries([key]))
+    if not answer.entries:
+        return None
+    return Life(answer.entries[0].live_until_ledger or 0, answer.latest_ledger)
+
+
+def int128(value: xdr.SCVal) -> int:
+    """Exact, negative values included. Refused with code NOT_I128 for anything else."""
+    try:
+        return scval.from_int128(value)
+    except ValueError as error:
+        raise Refused(f"the contract's answer is no i128: {error}", code="NOT_I128") from error
+
+
+def reserve_shortfall(contract: str) -> ReserveAnswer:
+    """What the contract says is missing for the payments of its next days, by simulation.
+
+    Raises ContractFailed when it refuses, Refused with code NEGATIVE for an answer that makes no sense.
+    """
+    answer = simulate(Call(contract, "check_reserve_balance"))
+    units = int128(answer.value)
+    if units < 0:
+        raise Refused(
+            f"the contract says that {units} are missing: a shortfall is 0 or more", code="NEGATIVE"
+        )
+    return ReserveAnswer(units, answer.ledger, answer.needs_restore)
+
+
+# -- the envelope
+
+
+def _envelope(call: Call, source: Account, *, lifetime: tuple[int, int]) -> TransactionEnvelope:
+    builder = TransactionBuilder(source, passphrase(), base_fee=_BASE_FEE)
+    builder.append_invoke_contract_function_op(call.contract, call.function, list(call.arguments))
+    return builder.add_time_bounds(*lifetime).build()
+
+
+def _assemble(
+    envelope: TransactionEnvelope,
+    simulation: SimulateTransactionResponse,
+    entries: Sequence[xdr.SorobanAuthorizationEntry],
+) -> None:
+    transaction = envelope.transaction
+    transaction.soroban_data = xdr.SorobanTransactionData.from_xdr(str(simulation.transaction_data))
+    transaction.fee = _inclusion_fee() + int(simulation.min_resource_fee or 0)
+    operation = transaction.operations[0]
+    if isinstance(operation, InvokeHostFunction):
+        operation.auth = list(entries)
+
+
+def _inclusion_fee() -> int:
+    """What nine in ten of the last ledgers' Soroban transactions paid at most, in stroops."""
+    stats = _ask(lambda: _server().get_fee_stats())
+    return max(_BASE_FEE, stats.soroban_inclusion_fee.p90)
+
+
+def _auth_entries(simulation: SimulateTransactionResponse) -> list[xdr.SorobanAuthorizationEntry]:
+    results = simulation.results or []
+    return [
+        xdr.SorobanAuthorizationEntry.from_xdr(entry) for result in results for entry in result.auth or []
+    ]
+
+
+def _is_foreign(entry: xdr.SorobanAuthorizationEntry) -> bool:
+    """The envelope's signature speaks for its source account only."""
+    source = xdr.SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT
+    return bool(entry.credentials.type != source)
+
+
+# -- answers
+
+
+def _simulate(envelope: TransactionEnvelope, call: Call) -> SimulateTransactionResponse:
+    simulation = _ask(lambda: _server().simulate_transaction(envelope))
+    if simulation.error:
+        raise contract_failure(simulation.error, function=call.function, events=simulation.events or [])
+    return simulation
+
+
+def _value(simulation: SimulateTransactionResponse) -> xdr.SCVal:
+    results = simulation.results
+    if not results:
+        raise Unavailable("the Soroban RPC simulated the call and gave no result")
+    return _parsed(lambda: xdr.SCVal.from_xdr(results[0].xdr))
+
+
+def _outcome(answer: GetTransactionResponse) -> Outcome:
+    result = _parsed(lambda: xdr.TransactionResult.from_xdr(str(answer.result_xdr)))
+    is_success = answer.status == GetTransactionStatus.SUCCESS
+    code = "" if is_success else _code_of(result)
+    text = ""
+    if not is_success:
+        failure = contract_failure(code, function="", events=answer.diagnostic_events_xdr or [])
+        code, text = failure.code or code, failure.text
+    return Outcome(
+        is_success=is_success,
+        ledger=answer.ledger or 0,
+        closed_at=answer.create_at or 0,
+        fee_stroops=result.fee_charged.int64,
+        value=_return_value(answer) if is_success else None,
+        code=code,
+        text=text,
+    )
+
+
+def _return_value(answer: GetTransactionResponse) -> xdr.SCVal:
+    meta = _parsed(lambda: xdr.TransactionMeta.from_xdr(str(answer.result_meta_xdr)))
+    body = meta.v4 or meta.v3
+    value = body.soroban_meta.return_value if body is not None and body.soroban_meta is not None else None
+    if value is None:
+        raise Unavailable("the transaction succeeded, and the Soroban RPC does not say what it returned")
+    return value
+
+
+def _result_code(text: str | None) -> str:
+    return _code_of(_parsed(lambda: xdr.TransactionResult.from_xdr(text))) if text else "ERROR"
+
+
+def _code_of(result: xdr.TransactionResult) -> str:
+    """As the network writes it: TX_BAD_SEQ becomes txBAD_SEQ."""
+    return "tx" + result.result.code.name.removeprefix("tx").removeprefix("TX_").removeprefix("tx_")
+
+
+def _parsed(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except Exception as error:  # XDR of a stranger fails in every way there is
+        raise Unavailable(f"the Soroban RPC's XDR cannot be read: {error}") from error
+
+
+# -- the server
+
+
+def _ask(question: Callable[[], T]) -> T:
+    """One request. The SDK's own errors become ours."""
+    try:
+        return question()
+    except SorobanRpcErrorResponse as error:
+        raise Refused(
+            f"the Soroban RPC refused the question: {error.message}", code=str(error.code)
+        ) from error
+    except (ValidationError, AssertionError) as error:
+        raise Unavailable(f"the Soroban RPC's answer is not what was asked: {error}") from error
+    except AccountNotFoundException:
+        raise
+    except (BaseRequestError, SdkError) as error:
+        raise Unavailable(f"the Soroban RPC does not answer: {error}") from error
+
+
+def _server() -> SorobanServer:
+    if not settings.SOROBAN_RPC_URL:
+        raise Refused("SOROBAN_RPC_URL is empty: set it to the RPC of STELLAR_NETWORK", code="NOT_CONFIGURED")
+    return _server_at(settings.SOROBAN_RPC_URL)
+
+
+@lru_cache(maxsize=4)
+def _server_at(url: str) -> SorobanServer:
+    return SorobanServer(url, RpcClient())

@@ -1,0 +1,110 @@
+"""The HTTP client under stellar-sdk's `SorobanServer`: one request is one request, within limits of time and size.
+
+The SDK's own client repeats every POST by itself, sendTransaction included, follows redirects, and reads an
+answer of any length.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any, NoReturn
+
+import requests
+import urllib3
+from django.conf import settings
+from stellar_sdk.client.base_sync_client import BaseSyncClient
+from stellar_sdk.client.response import Response
+
+from contracts.gateways.errors import Refused, Throttled, Unavailable
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+_CONNECT_SECONDS = 3
+_CHUNK_BYTES = 64 * 1024
+_TOO_MANY = 429
+
+
+class RpcClient(BaseSyncClient):
+    """Raises Unavailable, Throttled or Refused; one session per thread, because requests shares none safely."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def post(
+        self, url: str, data: dict[str, str] | None = None, json_data: dict[str, Any] | None = None
+    ) -> Response:
+        seconds = settings.SOROBAN_TIMEOUT_SECONDS
+        try:
+            with self._session().post(
+                url,
+                data=data,
+                json=json_data,
+                timeout=(min(_CONNECT_SECONDS, seconds), seconds),
+                stream=True,
+                allow_redirects=False,
+            ) as answer:
+                return _response(answer, time.monotonic() + seconds)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise Unavailable(f"the Soroban RPC does not answer: {error}") from error
+
+    def get(
+        self, url: str, params: dict[str, str] | None = None, max_content_size: int | None = None
+    ) -> NoReturn:
+        raise NotImplementedError("the Soroban RPC is asked by POST only")
+
+    def stream(self, url: str, params: dict[str, str] | None = None) -> NoReturn:
+        raise NotImplementedError("the Soroban RPC has no streams")
+
+    def close(self) -> None:
+        if session := getattr(self._local, "session", None):
+            session.close()
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        session: requests.Session = self._local.session
+        return session
+
+
+def _response(answer: requests.Response, deadline: float) -> Response:
+    status = answer.status_code
+    if status == _TOO_MANY:
+        raise Throttled("the Soroban RPC is asked too often", status=status, retry_after=_retry_after(answer))
+    if status in (401, 403):
+        raise Refused(
+            f"the Soroban RPC does not let us in: check SOROBAN_RPC_URL (status {status})", status=status
+        )
+    if status != 200:
+        raise Unavailable(f"the Soroban RPC answered {status}", status=status)
+    text = _content(answer, deadline).decode("utf-8", errors="replace")
+    return Response(status_code=status, text=_checked(text), headers=dict(answer.headers), url=answer.url)
+
+
+def _content(answer: requests.Response, deadline: float) -> bytes:
+    content = bytearray()
+    # One chunk is what one look at the socket gives, so a trickling answer comes back here between its drops.
+    while chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise Unavailable(f"the Soroban RPC's answer is longer than {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise Unavailable("the Soroban RPC's answer trickles; given up")
+    return bytes(content)
+
+
+def _checked(text: str) -> str:
+    """A proxy's page is no answer; the SDK would take it apart in three different ways."""
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise Unavailable(f"the Soroban RPC's answer is not JSON: {error}") from error
+    if not isinstance(answer, dict) or not ({"result", "error"} & answer.keys()):
+        raise Unavailable("the Soroban RPC's answer is no JSON-RPC")
+    return text
+
+
+def _retry_after(answer: requests.Response) -> float | None:
+    """Only the form in seconds; a date would need both clocks to agree."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdecimal() else None

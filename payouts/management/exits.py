@@ -1,6 +1,5 @@
 """Exit codes of the payout commands, and how a command says its last word."""
 
-import getpass
 import sys
 from typing import NoReturn
 
@@ -13,10 +12,3 @@ def leave(command: BaseCommand, code: int, text: str) -> NoReturn:
     """Writes one sentence to standard error and ends with ``code``."""
     command.stderr.write(text)
     sys.exit(code)
-
-
-def current_user() -> str:
-    try:
-        return f"{getpass.getuser()} (command)"
-    except (KeyError, OSError):  # a user without a name, as in some containers
-        return "command"

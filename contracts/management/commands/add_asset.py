@@ -1,10 +1,10 @@
-import getpass
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from contracts.management.users import current_user
 from contracts.models import Wallet
 from contracts.services.registering import NewAsset, NotRegistered, add_asset, hedera_network
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
                     payout_contract=options["payout_contract"],
                     wallet=_wallet(options["wallet"]),
                     label=options["label"],
-                    by=f"{getpass.getuser()} (command)",
+                    by=current_user(),
                 )
             )
         except NotRegistered as error:

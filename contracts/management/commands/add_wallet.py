@@ -1,10 +1,10 @@
-import getpass
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from contracts.management.users import current_user
 from contracts.models import Wallet
 from contracts.services.registering import NotRegistered, add_wallet
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
                 custody_wallet_id=options["custody_wallet_id"],
                 account=options["account"],
                 label=options["label"],
-                by=f"{getpass.getuser()} (command)",
+                by=current_user(),
             )
         except NotRegistered as error:
             self.stderr.write(str(error))

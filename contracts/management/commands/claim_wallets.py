@@ -1,4 +1,3 @@
-import getpass
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -6,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from contracts.management.users import current_user
 from contracts.models import Wallet
 from contracts.services import claiming
 from contracts.services.claiming import Claimed, NotClaimed
@@ -46,9 +46,7 @@ class Command(BaseCommand):
         if not (options["yes"] or self._is_confirmed()):
             self._end("not claimed: everything is held as before", status=2)
         try:
-            claimed = claiming.claim_wallets(
-                reason=reason, by=f"{getpass.getuser()} (command)", say=self._say
-            )
+            claimed = claiming.claim_wallets(reason=reason, by=current_user(), say=self._say)
         except NotClaimed as error:
             self._end(f"not claimed, everything is held as before: {error}", status=1)
         except KeyboardInterrupt:

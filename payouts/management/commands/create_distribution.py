@@ -3,8 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from contracts.management.users import current_user
 from payouts.amounts import format_units
-from payouts.management.exits import BAD_INPUT, current_user, leave
+from payouts.management.exits import BAD_INPUT, leave
 from payouts.models import Distribution
 from payouts.services.creating import BadInput, NewDistribution, create_distribution
 

@@ -3,7 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from payouts.management.exits import ALREADY_STARTED, BAD_INPUT, COMPLETED, FAILED, HELD, current_user, leave
+from contracts.management.users import current_user
+from payouts.management.exits import ALREADY_STARTED, BAD_INPUT, COMPLETED, FAILED, HELD, leave
 from payouts.management.following import follow
 from payouts.models import Distribution
 from payouts.services.creating import BadInput

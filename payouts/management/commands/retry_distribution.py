@@ -4,8 +4,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from contracts.gateways.errors import GatewayError
+from contracts.management.users import current_user
 from payouts.amounts import counted, format_units
-from payouts.management.exits import BAD_INPUT, COMPLETED, FAILED, HELD, current_user, leave
+from payouts.management.exits import BAD_INPUT, COMPLETED, FAILED, HELD, leave
 from payouts.management.following import follow
 from payouts.models import Distribution, Payment
 from payouts.services.choosing import NotRetryable, Wanted, preview

@@ -38,6 +38,15 @@ def table() -> list[Entry]:
         Entry(
             "payouts: retry failed", "payouts.retry_failed", settings.RETRY_FAILED_BATCHES_CRON, expires=600
         ),
+        Entry("reserves: sweep", "reserves.sweep", sweep, queue="checks", expires=10),
+        Entry(
+            "reserves: check payment availability",
+            "reserves.check_payment_availability",
+            settings.PAYMENT_AVAILABILITY_CRON,
+            queue="checks",
+            expires=240,
+        ),
+        Entry("reserves: forget old checks", "reserves.forget_old", every(3600), queue="checks", expires=600),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
         Entry(
             "contracts: guard wallets",

@@ -136,6 +136,11 @@ class Contract(models.Model):
     status_before_block = models.CharField(max_length=16, choices=Status.choices, blank=True)
     required_funds_units = UnitsField(default=0)
     blocked_at = models.DateTimeField(null=True, blank=True)
+    blocked_by = models.CharField(max_length=150, blank=True)
+    blocked_reason = models.TextField(blank=True)
+    good_checks = models.PositiveSmallIntegerField(
+        default=0, help_text="Checks in a row that found nothing missing."
+    )
     checked_at = models.DateTimeField(null=True, blank=True)
     checked_at_ledger = models.BigIntegerField(null=True, blank=True)
     accepted_deficit_units = UnitsField(null=True, blank=True)
@@ -147,6 +152,12 @@ class Contract(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        permissions: ClassVar = [
+            ("check_reserve", "Can ask for a reserve check"),
+            ("block_contract", "Can block a contract"),
+            ("unblock_contract", "Can unblock a contract"),
+            ("accept_deficit", "Can accept a deficit"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="contract_once_per_network"),
             models.CheckConstraint(

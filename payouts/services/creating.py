@@ -71,7 +71,7 @@ def _amount(asset: Asset, wanted: NewDistribution) -> dict[str, Any]:
 
 def _check_chain(asset: Asset) -> None:
     try:
-        if reason := preflight.why_not(asset):
+        if reason := preflight.why_unusable(asset):
             raise BadInput(reason)
         if not chain.ask_asset(asset, "getTotalSecurityHolders"):
             raise BadInput(

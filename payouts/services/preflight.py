@@ -18,8 +18,15 @@ PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c1
 
 def why_not(asset: Asset) -> str | None:
     """The first thing that stands in the way of paying this asset's holders. Raises GatewayError."""
-    if reason := why_not_stored(asset):
-        return reason
+    return why_not_stored(asset) or _why_not_on_chain(asset)
+
+
+def why_unusable(asset: Asset) -> str | None:
+    """The same without blocks: a distribution may be made while one is open, and is HELD until it is lifted."""
+    return _why_not_registered(asset) or _why_not_on_chain(asset)
+
+
+def _why_not_on_chain(asset: Asset) -> str | None:
     return next(problems_on_chain(asset), None) or why_no_fees(asset.payout_contract.wallet)
 
 
@@ -37,6 +44,10 @@ def problems_on_chain(asset: Asset) -> Iterator[str]:
 
 def why_not_stored(asset: Asset) -> str | None:
     """The checks that need no network."""
+    return _why_not_registered(asset) or why_blocked(asset)
+
+
+def _why_not_registered(asset: Asset) -> str | None:
     contract = asset.payout_contract
     if asset.network != f"hedera-{settings.HEDERA_NETWORK}":
         return f"the asset is on {asset.network}, HEDERA_NETWORK is {settings.HEDERA_NETWORK}; start the other one"
@@ -48,7 +59,7 @@ def why_not_stored(asset: Asset) -> str | None:
         check_settings(contract.wallet, account=contract.wallet.account)
     except WalletMismatch as error:
         return str(error)
-    return why_blocked(asset)
+    return None
 
 
 def why_blocked(asset: Asset) -> str | None:

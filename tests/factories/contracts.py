@@ -63,6 +63,31 @@ class ContractFactory(DjangoModelFactory[Contract]):
     payment_token = factory.SubFactory(TokenFactory)
 
 
+class InvestmentContractFactory(ContractFactory):
+    """Addresses are not checked by the database; these are no keys of anybody."""
+
+    network = "stellar-local"
+    kind = Contract.Kind.INVESTMENT
+    address = factory.Sequence(lambda n: f"C{n:055d}")
+    evm_address = ""
+    label = "Investment"
+    interface_version = "1"
+    wallet = factory.SubFactory(
+        WalletFactory,
+        network="stellar-local",
+        role="SOURCE",
+        account=factory.Sequence(lambda n: f"G{n:055d}"),
+        evm_address="",
+    )
+    payment_token = factory.SubFactory(
+        TokenFactory,
+        network="stellar-local",
+        address=factory.Sequence(lambda n: f"C{900_000 + n:055d}"),
+        evm_address="",
+        decimals=7,
+    )
+
+
 class AssetFactory(DjangoModelFactory[Asset]):
     class Meta:
         model = Asset

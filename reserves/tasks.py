@@ -1,0 +1,25 @@
+"""Doorbells: an id in, one service call."""
+
+from celery import shared_task
+
+from reserves.services import checking, ticketing
+
+
+@shared_task(name="reserves.check_payment_availability")
+def check_payment_availability() -> None:
+    ticketing.open_tickets()
+
+
+@shared_task(name="reserves.check")
+def check(pk: int) -> None:
+    checking.check(pk)
+
+
+@shared_task(name="reserves.sweep")
+def sweep() -> None:
+    ticketing.sweep()
+
+
+@shared_task(name="reserves.forget_old")
+def forget_old() -> None:
+    ticketing.forget_old()

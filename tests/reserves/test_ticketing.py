@@ -1,0 +1,129 @@
+"""Opening tickets: one for each contract that is at work or blocked, however often and by whomever it is asked for."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from contracts import clock, doorbell
+from contracts.models import Contract
+from reserves.models import PaymentAvailability
+from reserves.services.ticketing import forget_old, open_tickets, sweep
+from tests.factories.contracts import ContractFactory, InvestmentContractFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def rings(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[int]:
+    settings.STELLAR_NETWORK = "local"
+    rung: list[int] = []
+    monkeypatch.setattr(
+        doorbell, "_send", lambda name, pk, after: rung.append(pk) if name == "reserves.check" else None
+    )
+    return rung
+
+
+def test_contracts_at_work_and_blocked_ones_get_a_ticket_each(rings: list[int]) -> None:
+    wanted = [
+        InvestmentContractFactory(status=status).pk
+        for status in ("ACTIVE", "FUNDS_REACHED", "PAUSED", "BLOCKED")
+    ]
+    for status in ("DRAFT", "FINISHED"):
+        InvestmentContractFactory(status=status)
+    InvestmentContractFactory(network="stellar-testnet")
+    ContractFactory()
+
+    made = open_tickets(by="olivia")
+
+    tickets = PaymentAvailability.objects.order_by("contract_id")
+    assert [ticket.contract_id for ticket in tickets] == sorted(wanted)
+    assert {ticket.requested_by for ticket in tickets} == {"olivia"}
+    assert sorted(made) == sorted(rings) == sorted(ticket.pk for ticket in tickets)
+
+
+def test_only_the_named_ones() -> None:
+    first, _ = InvestmentContractFactory(), InvestmentContractFactory()
+    assert len(open_tickets([first.address, "C-unknown"])) == 1
+
+
+def test_five_runs_at_once_open_one_ticket_for_each_contract(rings: list[int]) -> None:
+    InvestmentContractFactory.create_batch(40)
+
+    def run() -> None:
+        open_tickets()
+        connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert PaymentAvailability.objects.count() == Contract.objects.count() == 40
+    assert sorted(rings) == sorted(PaymentAvailability.objects.values_list("pk", flat=True))
+
+
+def test_ten_thousand_take_as_many_statements_as_two_hundred(django_assert_max_num_queries: object) -> None:
+    contract = InvestmentContractFactory()
+    Contract.objects.bulk_create(
+        Contract(
+            network=contract.network,
+            kind=contract.kind,
+            address=f"C-many-{n}",
+            label="many",
+            interface_version="1",
+            wallet=contract.wallet,
+            payment_token=contract.payment_token,
+        )
+        for n in range(10_000)
+    )
+    with django_assert_max_num_queries(20):  # type: ignore[operator]
+        assert len(open_tickets()) == 10_001
+
+
+def test_a_lost_ring_is_found_by_the_sweep(rings: list[int]) -> None:
+    InvestmentContractFactory()
+    (pk,) = open_tickets()
+    rings.clear()
+
+    sweep()
+    assert rings == []
+    PaymentAvailability.objects.update(next_attempt_at=clock.now())
+    sweep()
+    assert rings == [pk]
+    sweep()
+    assert rings == [pk], "what was rung for is left alone for a few seconds"
+
+
+def test_old_tickets_go_and_those_that_moved_a_contract_stay(settings: Settings) -> None:
+    long_ago = clock.now() - timedelta(days=settings.RESERVE_KEEP_DAYS + 1)
+    contract = InvestmentContractFactory()
+
+    def ended(outcome: str, requested_at: object) -> None:
+        PaymentAvailability.objects.create(
+            contract=contract,
+            status="PROCESSED",
+            requested_by="paydate",
+            requested_at=requested_at,
+            checked_at=requested_at,
+            required_funds_units=0,
+            ledger=1,
+            outcome=outcome,
+        )
+
+    for outcome in ("", "BLOCKED", "RELEASED", "STILL_BLOCKED"):
+        ended(outcome, long_ago)
+    ended("", clock.now())
+    PaymentAvailability.objects.create(contract=contract, requested_by="paydate", requested_at=long_ago)
+
+    assert forget_old() == 2
+    left = PaymentAvailability.objects.order_by("pk").values_list("status", "outcome")
+    assert list(left) == [
+        ("PROCESSED", "BLOCKED"),
+        ("PROCESSED", "RELEASED"),
+        ("PROCESSED", ""),
+        ("PENDING", ""),
+    ]

@@ -19,7 +19,6 @@ CHECKED = (
     Contract.Status.PAUSED,
     Contract.Status.BLOCKED,
 )
-TASK = "reserves.check"
 SWEEP_LOCK = 0x5041_5944_0004
 MOST_RINGS = 500
 MOST_FORGOTTEN = 5_000
@@ -56,7 +55,7 @@ def open_tickets(addresses: list[str] | None = None, *, by: str = PAYDATE) -> li
         made = list(PaymentAvailability.objects.filter(uid__in=uids).values_list("pk", flat=True))
         PaymentAvailability.objects.filter(pk__in=made).update(next_attempt_at=now + RING_AGAIN)
         for pk in made:
-            ring(TASK, pk)
+            ring("reserves.check", pk)
     return made
 
 
@@ -70,7 +69,7 @@ def sweep() -> None:
         pks = list(due.values_list("pk", flat=True)[:MOST_RINGS])
         PaymentAvailability.objects.filter(pk__in=pks).update(next_attempt_at=now + RING_AGAIN)
         for pk in pks:
-            ring(TASK, pk)
+            ring("reserves.check", pk)
 
 
 def forget_old() -> int:

@@ -17,7 +17,7 @@ from contracts.models import (
     SignedBody,
 )
 from payouts.models import BatchSizing, Distribution, Payment, PlanPage
-from reserves.models import Draw, Reservation
+from reserves.models import Draw, PaymentAvailability, Reservation
 from tests.factories import (
     AssetFactory,
     BatchFactory,
@@ -68,6 +68,17 @@ def holding(**columns: Any) -> None:
 def reservation(**columns: Any) -> Reservation:
     defaults = {"contract": ContractFactory.create(), "distribution_uid": "u", "units": 1}
     return Reservation.objects.create(**defaults | columns)
+
+
+def ticket(**columns: Any) -> None:
+    made = {"contract": ContractFactory.create(), "requested_by": "tests"}
+    PaymentAvailability.objects.create(**made | columns)
+
+
+def second_ticket() -> None:
+    contract = ContractFactory.create()
+    ticket(contract=contract)
+    ticket(contract=contract)
 
 
 def second_holding() -> None:
@@ -186,6 +197,9 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
     "draw_not_negative": lambda: Draw.objects.create(
         reservation=reservation(), subject="s", units=-1, consensus_ns=1
     ),
+    "ticket_open_once_per_contract": second_ticket,
+    "ticket_processed_has_its_answer": lambda: ticket(status="PROCESSED", required_funds_units=0),
+    "ticket_failed_says_why": lambda: ticket(status="FAILED"),
 }
 
 

@@ -58,7 +58,7 @@ def test_a_mirror_that_answers_errors_is_asked_again(probe: Probe, status: int, 
 def test_a_mirror_that_is_down_for_longer_than_the_validity_expires_nothing(
     probe: Probe, quick_retries: None
 ) -> None:
-    row = probe.submitted()
+    row = probe.on_chain()
     probe.world.fault("mirror.down")
     probe.pass_validity(row)
     probe.until_waiting(row, "the mirror node does not answer")

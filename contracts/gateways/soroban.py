@@ -194,7 +194,7 @@ def prepare(call: Call, *, source: str, sequence: int, begins_at: int, ends_at: 
 
 def assemble(raw: bytes, *, account: str, signature: bytes) -> bytes:
     """The stored envelope with its signature. ValueError when the signature is not the account's for these bytes."""
-    envelope = TransactionEnvelope.from_xdr_object(xdr.TransactionEnvelope.from_xdr_bytes(raw), passphrase())
+    envelope = _read(raw)
     key = Keypair.from_public_key(account)
     try:
         key.verify(envelope.hash(), signature)
@@ -210,7 +210,7 @@ def broadcast(raw: bytes) -> None:
     Raises Busy when the node has no room now, Refused with the network's code (txBAD_SEQ, ...) when it is final,
     OutcomeUnknown in all other cases.
     """
-    envelope = TransactionEnvelope.from_xdr_object(xdr.TransactionEnvelope.from_xdr_bytes(raw), passphrase())
+    envelope = _read(raw)
     try:
         answer = _ask(lambda: _server().send_transaction(envelope))
     except Unavailable as error:
@@ -291,6 +291,10 @@ def _envelope(call: Call, source: Account, *, lifetime: tuple[int, int]) -> Tran
     builder = TransactionBuilder(source, passphrase(), base_fee=_BASE_FEE)
     builder.append_invoke_contract_function_op(call.contract, call.function, list(call.arguments))
     return builder.add_time_bounds(*lifetime).build()
+
+
+def _read(raw: bytes) -> TransactionEnvelope:
+    return TransactionEnvelope.from_xdr_object(xdr.TransactionEnvelope.from_xdr_bytes(raw), passphrase())
 
 
 def _assemble(
@@ -375,8 +379,8 @@ def _result_code(text: str | None) -> str:
 
 
 def _code_of(result: xdr.TransactionResult) -> str:
-    """As the network writes it: TX_BAD_SEQ becomes txBAD_SEQ."""
-    return "tx" + result.result.code.name.removeprefix("tx").removeprefix("TX_").removeprefix("tx_")
+    """As the network writes it, txBAD_SEQ for instance."""
+    return str(result.result.code.name)
 
 
 def _parsed(read: Callable[[], T]) -> T:

@@ -18,10 +18,9 @@ from stellar_sdk.client.base_sync_client import BaseSyncClient
 from stellar_sdk.client.response import Response
 
 from contracts.gateways.errors import Refused, Throttled, Unavailable
+from contracts.gateways.web import content_of, retry_after
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
 _CONNECT_SECONDS = 3
-_CHUNK_BYTES = 64 * 1024
 _TOO_MANY = 429
 
 
@@ -70,27 +69,15 @@ class RpcClient(BaseSyncClient):
 def _response(answer: requests.Response, deadline: float) -> Response:
     status = answer.status_code
     if status == _TOO_MANY:
-        raise Throttled("the Soroban RPC is asked too often", status=status, retry_after=_retry_after(answer))
+        raise Throttled("the Soroban RPC is asked too often", status=status, retry_after=retry_after(answer))
     if status in (401, 403):
         raise Refused(
             f"the Soroban RPC does not let us in: check SOROBAN_RPC_URL (status {status})", status=status
         )
     if status != 200:
         raise Unavailable(f"the Soroban RPC answered {status}", status=status)
-    text = _content(answer, deadline).decode("utf-8", errors="replace")
+    text = content_of(answer, deadline, whose="the Soroban RPC's").decode("utf-8", errors="replace")
     return Response(status_code=status, text=_checked(text), headers=dict(answer.headers), url=answer.url)
-
-
-def _content(answer: requests.Response, deadline: float) -> bytes:
-    content = bytearray()
-    # One chunk is what one look at the socket gives, so a trickling answer comes back here between its drops.
-    while chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
-        content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            raise Unavailable(f"the Soroban RPC's answer is longer than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise Unavailable("the Soroban RPC's answer trickles; given up")
-    return bytes(content)
 
 
 def _checked(text: str) -> str:
@@ -102,9 +89,3 @@ def _checked(text: str) -> str:
     if not isinstance(answer, dict) or not ({"result", "error"} & answer.keys()):
         raise Unavailable("the Soroban RPC's answer is no JSON-RPC")
     return text
-
-
-def _retry_after(answer: requests.Response) -> float | None:
-    """Only the form in seconds; a date would need both clocks to agree."""
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdecimal() else None

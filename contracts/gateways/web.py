@@ -128,28 +128,29 @@ def _reply(response: requests.Response, deadline: float) -> Reply:
     status = response.status_code
     if status == _TOO_MANY:
         raise Throttled(
-            "the mirror node is asked too often", status=status, retry_after=_retry_after(response)
+            "the mirror node is asked too often", status=status, retry_after=retry_after(response)
         )
     if status in _TEMPORARY:
-        raise _Pause(f"the mirror node answered {status}", status=status, retry_after=_retry_after(response))
+        raise _Pause(f"the mirror node answered {status}", status=status, retry_after=retry_after(response))
     if status not in (200, 206, 400, 404):
         raise Unavailable(f"the mirror node answered {status}", status=status)
-    reply = Reply(status, _json(_content(response, deadline), status))
+    reply = Reply(status, _json(content_of(response, deadline, whose="the mirror node's"), status))
     if status == 404 and not reply.messages:
         # A proxy's or a wrong address's 404 must not pass for "does not exist".
         raise Unavailable("this 404 is not the mirror node's", status=status)
     return reply
 
 
-def _content(response: requests.Response, deadline: float) -> bytes:
+def content_of(response: requests.Response, deadline: float, *, whose: str) -> bytes:
+    """The answer of ``whose`` server (as in "the mirror node's"). Raises Unavailable for a too long or slow one."""
     content = bytearray()
     # One chunk is what one look at the socket gives, so a trickling answer comes back here between its drops.
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
-            raise Unavailable(f"the mirror node's answer is longer than {MAX_ANSWER_BYTES} bytes")
+            raise Unavailable(f"{whose} answer is longer than {MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
-            raise Unavailable("the mirror node's answer trickles; given up")
+            raise Unavailable(f"{whose} answer trickles; given up")
     return bytes(content)
 
 
@@ -165,7 +166,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def retry_after(response: requests.Response) -> float | None:
     """Only the form in seconds; a date would need both clocks to agree."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdecimal() else None

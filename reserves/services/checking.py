@@ -60,7 +60,6 @@ def _processed(ticket: PaymentAvailability, answer: soroban.ReserveAnswer) -> No
         )
         if not has_moved:  # another visit has answered it: what that one did to the contract stands
             transaction.set_rollback(True)
-            return
 
 
 def _failed(ticket: PaymentAvailability, error: GatewayError) -> None:

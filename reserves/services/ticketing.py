@@ -46,14 +46,17 @@ def open_tickets(addresses: list[str] | None = None, *, by: str = PAYDATE) -> li
         now = clock.now()
         tickets = [
             PaymentAvailability(
-                uid=new_uid(), contract_id=pk, requested_by=by, requested_at=now, next_attempt_at=now
+                uid=new_uid(),
+                contract_id=pk,
+                requested_by=by,
+                requested_at=now,
+                next_attempt_at=now + RING_AGAIN,
             )
             for pk in contracts.order_by("pk").values_list("pk", flat=True)
         ]
         PaymentAvailability.objects.bulk_create(tickets, ignore_conflicts=True, batch_size=2_000)
         uids = [ticket.uid for ticket in tickets]
         made = list(PaymentAvailability.objects.filter(uid__in=uids).values_list("pk", flat=True))
-        PaymentAvailability.objects.filter(pk__in=made).update(next_attempt_at=now + RING_AGAIN)
         for pk in made:
             ring("reserves.check", pk)
     return made

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from contracts import clock
 from contracts.models import Network
 
 
@@ -16,12 +17,18 @@ class EventListener(models.Model):
     """
 
     network = models.CharField(max_length=20, choices=Network.choices)
-    address = models.CharField(max_length=64, help_text="0.0.x on Hedera.")
+    address = models.CharField(max_length=64, help_text="0.0.x on Hedera, C... on Stellar.")
     enabled = models.BooleanField(default=True)
     cursor_at = models.CharField(
         max_length=24, blank=True, help_text="Consensus time from which the next reading starts."
     )
     cursor_index = models.IntegerField(default=-1, help_text="Index of the last log at that time.")
+    cursor = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Stellar only: after which of the RPC's events the next reading starts.",
+    )
+    next_read_at = models.DateTimeField(default=clock.now)
     reached_at = models.CharField(
         max_length=24, blank=True, help_text="Consensus time of the newest log seen."
     )
@@ -65,7 +72,9 @@ class ChainEvent(models.Model):
     network = models.CharField(max_length=20, choices=Network.choices)
     address = models.CharField(max_length=64, help_text="The contract that emitted it: 0.0.x.")
     consensus_at = models.CharField(max_length=24, help_text="seconds.nanoseconds")
-    log_index = models.PositiveIntegerField(help_text="Its place in the transaction.")
+    log_index = models.PositiveIntegerField(
+        help_text="Its place in the transaction; on Stellar in the ledger: the transaction's order x 4096 + its place."
+    )
     name = models.CharField(max_length=64, blank=True, help_text="Empty: not an event of the interface.")
     key = models.CharField(
         max_length=96, blank=True, help_text="What it is about, as in snapshot:12; empty: nothing of ours."
@@ -74,7 +83,7 @@ class ChainEvent(models.Model):
     topics = models.JSONField(default=list)
     data = models.BinaryField(blank=True)
     transaction_hash = models.CharField(max_length=96, blank=True)
-    block = models.BigIntegerField(null=True, blank=True)
+    block = models.BigIntegerField(null=True, blank=True, help_text="The ledger on Stellar.")
     is_proved = models.BooleanField(default=False)
     seen_at = models.DateTimeField()
     processed_at = models.DateTimeField(null=True, blank=True)

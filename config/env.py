@@ -73,6 +73,11 @@ class Core(BaseModel):
         examples=["smtp+tls://user:password@host:587"],
     )
     EMAIL_FROM: str = Field("paydate@localhost", description="Sender of mails.")
+    NOTIFY_EMAILS: Words = Field(
+        default=[],
+        description="Who is told by e-mail of blocks, shortfalls and failing checks; empty tells EMAIL_FROM.",
+        examples=["treasury@example.com,ops@example.com"],
+    )
     METRICS_TOKEN: Token = Field(
         EMPTY,
         description="Bearer token that /metrics asks for; empty answers scrapers on this machine only.",
@@ -127,6 +132,12 @@ class Stellar(BaseModel):
     SOROBAN_TIMEOUT_SECONDS: int = Field(10, ge=1, le=60, description="Longest wait for the Soroban RPC.")
     SOROBAN_MAX_FEE_STROOPS: int = Field(
         10_000_000, ge=100, description="Highest fee of one Stellar transaction, resources included."
+    )
+    SOROBAN_MAX_INCLUSION_FEE_STROOPS: int = Field(
+        1_000_000, ge=100, description="Most that is bid for a place in a ledger, whatever others pay."
+    )
+    SOROBAN_LEAST_LIFE_DAYS: int = Field(
+        7, ge=0, le=180, description="Days of a contract's state below which its end is reported."
     )
 
 
@@ -202,6 +213,21 @@ class Payouts(BaseModel):
     )
     RESERVE_GOOD_CHECKS: int = Field(
         1, ge=1, le=100, description="Good checks in a row that release a blocked contract."
+    )
+    RESERVE_BLOCKED_SECONDS: int = Field(
+        60, ge=5, le=3600, description="Interval at which blocked contracts are checked besides."
+    )
+    RESERVE_STALE_MINUTES: int = Field(
+        15, ge=1, le=10_080, description="Age from which an answer about a reserve is called stale."
+    )
+    RESERVE_NOTICE_FAILURES: int = Field(
+        3, ge=1, le=100, description="Failed checks of a contract in a row that are worth an e-mail."
+    )
+    RESERVE_WARN_DAYS: int = Field(
+        30,
+        ge=0,
+        le=366,
+        description="Days ahead in which an expected deficit is worth an e-mail; 0 tells nobody.",
     )
     RESERVE_KEEP_DAYS: int = Field(
         90, ge=1, le=3650, description="Days that checks are kept which changed nothing."

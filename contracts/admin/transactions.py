@@ -172,7 +172,7 @@ class ContractTransactionAdmin(EvidenceAdmin):
     chain_hash = column("Hash", lambda row: cells.code(row.hash))
     valid_until = column("Valid until", _valid_until)
     gas = column("Gas used", gas_words)
-    fee = column("Fee", lambda row: cells.fee(row.fee_tinybars))
+    fee = column("Fee", lambda row: cells.fee(row.fee_units))
     error_class_words = column("Kind", lambda row: cells.words(row.error_class))
     error_words = column("In words", lambda row: cells.words(row.error_text))
     guard = column("Guarded on chain", _guard)

@@ -142,7 +142,7 @@ def passphrase() -> str:
 
 def check_network() -> None:
     """Raises Refused when the RPC serves another network than STELLAR_NETWORK, Unavailable when it does not answer."""
-    found = _ask(lambda: _server().get_network()).passphrase
+    found = ask(lambda: server().get_network()).passphrase
     if found != passphrase():
         names = {words: name for name, words in PASSPHRASES.items()}
         raise Refused(
@@ -212,7 +212,7 @@ def broadcast(raw: bytes) -> None:
     """
     envelope = _read(raw)
     try:
-        answer = _ask(lambda: _server().send_transaction(envelope))
+        answer = ask(lambda: server().send_transaction(envelope))
     except Unavailable as error:
         # A request that failed may have been accepted, unless the node said itself that it took nothing.
         if error.status == 429:
@@ -228,7 +228,7 @@ def broadcast(raw: bytes) -> None:
 
 def outcome(digest: bytes) -> Outcome | NotFound:
     """What became of the transaction with this hash (32 bytes), as far as this node's ledgers go back."""
-    answer = _ask(lambda: _server().get_transaction(digest.hex()))
+    answer = ask(lambda: server().get_transaction(digest.hex()))
     if answer.status == GetTransactionStatus.NOT_FOUND:
         return NotFound(
             answer.latest_ledger, answer.latest_ledger_close_time, answer.oldest_ledger_close_time
@@ -239,7 +239,7 @@ def outcome(digest: bytes) -> Outcome | NotFound:
 def sequence_of(account: str) -> int:
     """The account's present sequence number. Refused with code NO_ACCOUNT when it does not exist."""
     try:
-        return int(_ask(lambda: _server().load_account(account)).sequence)
+        return int(ask(lambda: server().load_account(account)).sequence)
     except AccountNotFoundException:
         raise Refused(
             f"there is no account {account} on Stellar {settings.STELLAR_NETWORK}", code="NO_ACCOUNT"
@@ -256,7 +256,7 @@ def life_of(contract: str) -> Life | None:
             durability=xdr.ContractDataDurability.PERSISTENT,
         ),
     )
-    answer = _ask(lambda: _server().get_ledger_entries([key]))
+    answer = ask(lambda: server().get_ledger_entries([key]))
     if not answer.entries:
         return None
     return Life(answer.entries[0].live_until_ledger or 0, answer.latest_ledger)
@@ -312,7 +312,7 @@ def _assemble(
 
 def _inclusion_fee() -> int:
     """What nine in ten of the last ledgers' Soroban transactions paid at most, in stroops."""
-    stats = _ask(lambda: _server().get_fee_stats())
+    stats = ask(lambda: server().get_fee_stats())
     return max(_BASE_FEE, stats.soroban_inclusion_fee.p90)
 
 
@@ -333,7 +333,7 @@ def _is_foreign(entry: xdr.SorobanAuthorizationEntry) -> bool:
 
 
 def _simulate(envelope: TransactionEnvelope, call: Call) -> SimulateTransactionResponse:
-    simulation = _ask(lambda: _server().simulate_transaction(envelope))
+    simulation = ask(lambda: server().simulate_transaction(envelope))
     if simulation.error:
         raise contract_failure(simulation.error, function=call.function, events=simulation.events or [])
     return simulation
@@ -343,11 +343,11 @@ def _value(simulation: SimulateTransactionResponse) -> xdr.SCVal:
     results = simulation.results
     if not results:
         raise Unavailable("the Soroban RPC simulated the call and gave no result")
-    return _parsed(lambda: xdr.SCVal.from_xdr(results[0].xdr))
+    return parsed(lambda: xdr.SCVal.from_xdr(results[0].xdr))
 
 
 def _outcome(answer: GetTransactionResponse) -> Outcome:
-    result = _parsed(lambda: xdr.TransactionResult.from_xdr(str(answer.result_xdr)))
+    result = parsed(lambda: xdr.TransactionResult.from_xdr(str(answer.result_xdr)))
     is_success = answer.status == GetTransactionStatus.SUCCESS
     code = "" if is_success else _code_of(result)
     text = ""
@@ -366,7 +366,7 @@ def _outcome(answer: GetTransactionResponse) -> Outcome:
 
 
 def _return_value(answer: GetTransactionResponse) -> xdr.SCVal:
-    meta = _parsed(lambda: xdr.TransactionMeta.from_xdr(str(answer.result_meta_xdr)))
+    meta = parsed(lambda: xdr.TransactionMeta.from_xdr(str(answer.result_meta_xdr)))
     body = meta.v4 or meta.v3
     value = body.soroban_meta.return_value if body is not None and body.soroban_meta is not None else None
     if value is None:
@@ -375,7 +375,7 @@ def _return_value(answer: GetTransactionResponse) -> xdr.SCVal:
 
 
 def _result_code(text: str | None) -> str:
-    return _code_of(_parsed(lambda: xdr.TransactionResult.from_xdr(text))) if text else "ERROR"
+    return _code_of(parsed(lambda: xdr.TransactionResult.from_xdr(text))) if text else "ERROR"
 
 
 def _code_of(result: xdr.TransactionResult) -> str:
@@ -383,7 +383,8 @@ def _code_of(result: xdr.TransactionResult) -> str:
     return str(result.result.code.name)
 
 
-def _parsed(read: Callable[[], T]) -> T:
+def parsed(read: Callable[[], T]) -> T:
+    """What ``read`` makes of somebody else's XDR. Raises Unavailable when it makes nothing of it."""
     try:
         return read()
     except Exception as error:  # XDR of a stranger fails in every way there is
@@ -393,8 +394,8 @@ def _parsed(read: Callable[[], T]) -> T:
 # -- the server
 
 
-def _ask(question: Callable[[], T]) -> T:
-    """One request. The SDK's own errors become ours."""
+def ask(question: Callable[[], T]) -> T:
+    """One request. The SDK's own errors become ours: Unavailable, Refused, or the AccountNotFoundException."""
     try:
         return question()
     except SorobanRpcErrorResponse as error:
@@ -409,7 +410,8 @@ def _ask(question: Callable[[], T]) -> T:
         raise Unavailable(f"the Soroban RPC does not answer: {error}") from error
 
 
-def _server() -> SorobanServer:
+def server() -> SorobanServer:
+    """The SDK's client of SOROBAN_RPC_URL. Raises Refused with code NOT_CONFIGURED when that is empty."""
     if not settings.SOROBAN_RPC_URL:
         raise Refused("SOROBAN_RPC_URL is empty: set it to the RPC of STELLAR_NETWORK", code="NOT_CONFIGURED")
     return _server_at(settings.SOROBAN_RPC_URL)

@@ -1,6 +1,7 @@
 from contracts.models.control import AuditEvent, Hold
 from contracts.models.installation import Installation
 from contracts.models.leases import Leased
+from contracts.models.notices import Notice
 from contracts.models.registry import Asset, Contract, Holding, KeyScheme, Network, Token, Wallet
 from contracts.models.transactions import (
     OPEN,
@@ -25,6 +26,7 @@ __all__ = [
     "KeyScheme",
     "Leased",
     "Network",
+    "Notice",
     "SignedBody",
     "Token",
     "TransactionStatus",

@@ -142,7 +142,12 @@ class Contract(models.Model):
         default=0, help_text="Checks in a row that found nothing missing."
     )
     checked_at = models.DateTimeField(null=True, blank=True)
-    checked_at_ledger = models.BigIntegerField(null=True, blank=True)
+    checked_at_ledger = models.BigIntegerField(
+        null=True, blank=True, help_text="The last answer holds as of this ledger; of this block on Hedera."
+    )
+    live_until_ledger = models.BigIntegerField(
+        null=True, blank=True, help_text="Stellar only: the last ledger of its instance, unless extended."
+    )
     accepted_deficit_units = UnitsField(null=True, blank=True)
     accepted_deficit_until = models.DateTimeField(null=True, blank=True)
     accepted_deficit_reason = models.TextField(blank=True)
@@ -157,6 +162,7 @@ class Contract(models.Model):
             ("block_contract", "Can block a contract"),
             ("unblock_contract", "Can unblock a contract"),
             ("accept_deficit", "Can accept a deficit"),
+            ("register_contract", "Can register a contract"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="contract_once_per_network"),
@@ -223,6 +229,7 @@ class Asset(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        permissions: ClassVar = [("set_backing_contract", "Can set the backing contract of an asset")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="asset_once_per_network"),
         ]

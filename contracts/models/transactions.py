@@ -62,7 +62,7 @@ class ContractTransaction(Leased):
 
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="transactions")
     contract = models.ForeignKey(Contract, null=True, on_delete=models.PROTECT, related_name="transactions")
-    target = models.CharField(max_length=64, help_text="The contract called: 0.0.x.")
+    target = models.CharField(max_length=64, help_text="The contract called: 0.0.x, or C... on Stellar.")
     interface = models.CharField(
         max_length=24, help_text="Name and version of the interface, as in lccf/1.1."
     )
@@ -75,15 +75,20 @@ class ContractTransaction(Leased):
     )
     attempt = models.PositiveSmallIntegerField()
     has_guard = models.BooleanField(help_text="The chain itself refuses to do this call's work twice.")
-    gas_limit = models.PositiveIntegerField()
-    max_fee_tinybars = models.BigIntegerField()
-    memo = models.CharField(max_length=100)
+    gas_limit = models.PositiveIntegerField(help_text="Hedera only; Stellar has a fee for all resources.")
+    max_fee_units = models.BigIntegerField(help_text="Tinybars on Hedera, stroops on Stellar.")
+    memo = models.CharField(max_length=100, blank=True)
 
     status = models.CharField(
         max_length=10, choices=TransactionStatus.choices, default=TransactionStatus.PLANNED
     )
     waiting_reason = models.TextField(blank=True, help_text="Why the next step has to wait.")
-    transaction_id = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - null until fixed
+    transaction_id = models.CharField(  # noqa: DJ001 - null until fixed
+        max_length=64, null=True, unique=True, help_text="On Stellar the hash of the envelope."
+    )
+    sequence = models.BigIntegerField(
+        null=True, help_text="Stellar only: the source account's sequence number."
+    )
     valid_start_ns = models.BigIntegerField(null=True)
     valid_seconds = models.PositiveSmallIntegerField(null=True)
     identified_at = models.DateTimeField(null=True)
@@ -99,11 +104,12 @@ class ContractTransaction(Leased):
 
     consensus_at = models.CharField(max_length=24, blank=True, help_text="seconds.nanoseconds")
     hash = models.CharField(max_length=96, blank=True)
+    ledger = models.BigIntegerField(null=True, help_text="Stellar only: the ledger that has it.")
     result = models.JSONField(null=True)
     error_class = models.CharField(max_length=64, blank=True)
     error_text = models.TextField(blank=True)
     gas_used = models.BigIntegerField(null=True)
-    fee_tinybars = models.BigIntegerField(null=True)
+    fee_units = models.BigIntegerField(null=True, help_text="Tinybars on Hedera, stroops on Stellar.")
 
     planned_at = models.DateTimeField(default=clock.now)
     signed_at = models.DateTimeField(null=True)
@@ -123,6 +129,12 @@ class ContractTransaction(Leased):
                 fields=["subject"],
                 condition=Q(status__in=("PLANNED", "SIGNED", "SUBMITTED", "SUCCEEDED")),
                 name="transaction_one_open_or_successful",
+            ),
+            # A sequence number is used once; the next one is read when what used the last one has ended.
+            models.UniqueConstraint(
+                fields=["wallet"],
+                condition=Q(status__in=("PLANNED", "SIGNED", "SUBMITTED"), sequence__isnull=False),
+                name="transaction_one_open_per_source",
             ),
             models.CheckConstraint(
                 condition=Q(status="PLANNED")

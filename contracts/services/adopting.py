@@ -66,7 +66,7 @@ def keep_stray(wallet: Wallet, record: TransactionRecord, *, reason: str = NOT_O
         attempt=1,
         has_guard=False,
         gas_limit=0,
-        max_fee_tinybars=record.charged_fee,
+        max_fee_units=record.charged_fee,
         memo=record.memo.decode("ascii", "replace").replace("\0", "")[:100],
     )
     _store_ended(row, record, reason)

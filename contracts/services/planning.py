@@ -107,7 +107,7 @@ def new_row(owner: Owner, call: Call, subject: str, attempt: int) -> ContractTra
         function=call.function,
         arguments=call.arguments,
         gas_limit=call.gas_limit,
-        max_fee_tinybars=settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR,
+        max_fee_units=settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR,
         purpose=owner.purpose,
         subject=subject,
         group_uid=owner.group_uid,

@@ -155,7 +155,7 @@ def facts_of(record: TransactionRecord, result: ContractResult | None) -> dict[s
     return {
         "consensus_at": record.consensus_at,
         "hash": record.hash.hex(),
-        "fee_tinybars": record.charged_fee,
+        "fee_units": record.charged_fee,
         "gas_used": result.gas_used if result else None,
     }
 

@@ -164,7 +164,7 @@ def _update(found: Iterable[Found]) -> list[int]:
             """
             UPDATE contracts_contracttransaction AS call
                SET status = 'SUCCEEDED', waiting_reason = '', tries = 0, resolved_at = %s,
-                   consensus_at = news.consensus_at, hash = news.hash, fee_tinybars = news.fee,
+                   consensus_at = news.consensus_at, hash = news.hash, fee_units = news.fee,
                    gas_used = news.gas, result = news.result::jsonb
               FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])
                    AS news(id, consensus_at, hash, fee, gas, result)

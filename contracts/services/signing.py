@@ -243,7 +243,7 @@ def _build(row: ContractTransaction, identity: dict[str, Any], node: str) -> byt
         contract=row.target,
         call_data=abi.interface(*row.interface.split("/")).encode(row.function, row.arguments),
         gas=row.gas_limit,
-        max_fee_tinybars=row.max_fee_tinybars,
+        max_fee_tinybars=row.max_fee_units,
         memo=row.memo,
         valid_start_ns=identity["valid_start_ns"],
         valid_seconds=identity["valid_seconds"],
@@ -254,7 +254,7 @@ def _build(row: ContractTransaction, identity: dict[str, Any], node: str) -> byt
 def _envelope(row: ContractTransaction, identity: dict[str, Any]) -> hedera.Envelope:
     return hedera.Envelope(
         row.wallet.account,
-        row.max_fee_tinybars,
+        row.max_fee_units,
         row.memo,
         identity["valid_start_ns"],
         identity["valid_seconds"],

@@ -142,7 +142,7 @@ def transactions(distribution: Distribution, request: HttpRequest) -> Table:
             cells.code(row.transaction_id),
             trouble(row),
             gas_words(row),
-            cells.fee(row.fee_tinybars),
+            cells.fee(row.fee_units),
             cells.consensus(row.consensus_at),
         )
 

@@ -62,6 +62,15 @@ def open_tickets(addresses: list[str] | None = None, *, by: str = PAYDATE) -> li
     return made
 
 
+def ask_again(contract: Contract, *, by: str = PAYDATE) -> None:
+    """Something changed on chain: a ticket for it, or, where one is open that may have been answered before the
+    change, one that follows it. In the caller's transaction, if there is one.
+    """
+    with transaction.atomic():
+        if not open_tickets([contract.address], by=by):
+            PaymentAvailability.objects.open().filter(contract=contract).update(is_asked_again=True)
+
+
 def sweep() -> None:
     """Rings for open tickets that are due and in nobody's hands."""
     with single_flight(SWEEP_LOCK) as is_mine:

@@ -17,7 +17,7 @@ def test_a_planned_row_carries_all_that_will_be_sent(probe: Probe, settings: Set
 
     assert (row.status, row.attempt, row.transaction_id) == (Status.PLANNED, 1, None)
     assert row.memo == f"pd1:{settings.PAYDATE_INSTANCE_ID}:probe:one:1"
-    assert row.max_fee_tinybars == settings.HEDERA_MAX_FEE_HBAR * 100_000_000
+    assert row.max_fee_units == settings.HEDERA_MAX_FEE_HBAR * 100_000_000
     event = AuditEvent.objects.get(noun="contracttransaction", object_id=row.pk)
     assert (event.target, event.reason) == ("PLANNED", "attempt 1 of takeSnapshot")
     assert list(probe.pump.rings) == [("contracts.sign_transaction", row.pk)]

@@ -144,7 +144,7 @@ def test_a_failed_execution_is_failed_with_the_networks_reason(probe: Probe) -> 
     row = probe.until(probe.plan(), Status.FAILED)
 
     assert row.error_class == "INSUFFICIENT_GAS"
-    assert row.consensus_at and row.fee_tinybars and row.resolved_at
+    assert row.consensus_at and row.fee_units and row.resolved_at
 
 
 def test_a_call_that_fails_before_its_contract_runs_is_failed_without_a_result(probe: Probe) -> None:

@@ -13,7 +13,7 @@ KEPT = (
     "status",
     "consensus_at",
     "hash",
-    "fee_tinybars",
+    "fee_units",
     "gas_used",
     "result",
     "error_class",
@@ -44,7 +44,7 @@ def test_calls_found_together_say_what_the_look_at_each_says(probe: Probe) -> No
         assert [event["name"] for event in row.result["events"]] == [
             event["name"] for event in alone.result["events"]
         ]
-        assert row.gas_used and row.fee_tinybars and row.consensus_at and len(row.hash) == 96
+        assert row.gas_used and row.fee_units and row.consensus_at and len(row.hash) == 96
         assert {name: type(getattr(row, name)) for name in KEPT} == {
             name: type(getattr(alone, name)) for name in KEPT
         }

@@ -30,7 +30,7 @@ def test_a_call_is_identified_signed_sent_and_found(probe: Probe) -> None:
     assert row.transaction_id == hedera.transaction_id_text(row.wallet.account, row.valid_start_ns or 0)
     (record,) = probe.executed(row)
     assert (record.transaction_id, record.hash.hex()) == (row.transaction_id, body.hash)
-    assert (row.hash, row.fee_tinybars) == (body.hash, record.charged_fee)
+    assert (row.hash, row.fee_units) == (body.hash, record.charged_fee)
     assert row.result is not None and len(row.result["output"]) == 1
     assert probe.world.signatures_asked() == 1
 

@@ -134,7 +134,7 @@ class TransactionFactory(DjangoModelFactory[ContractTransaction]):
             ),
             hash=factory.Sequence(lambda n: f"{n:096x}"),
             gas_used=1_234_567,
-            fee_tinybars=87_654_321,
+            fee_units=87_654_321,
             resolved_at=NOW + timedelta(seconds=6),
         )
         succeeded = factory.Trait(resolved=True, status="SUCCEEDED", result={"gasUsed": 1_234_567})
@@ -156,7 +156,7 @@ class TransactionFactory(DjangoModelFactory[ContractTransaction]):
     attempt = 1
     has_guard = True
     gas_limit = 14_300_000
-    max_fee_tinybars = 2_000_000_000
+    max_fee_units = 2_000_000_000
     memo = factory.LazyAttribute(lambda row: f"pd1:test:{row.subject}:{row.attempt}")
     planned_at = NOW
 

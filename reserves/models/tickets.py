@@ -1,6 +1,6 @@
-"""Money counted on by runs, so that two runs never count on the same units."""
+"""Tickets: one question about a reserve each, and the chain's answer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -9,64 +9,8 @@ from django.db.models import Q
 from contracts import clock
 from contracts.fields import UnitsField
 from contracts.ids import new_uid
-from contracts.models import Contract, Leased
+from contracts.models import Contract, ContractTransaction, Leased
 from contracts.transitions import Transitions
-
-
-class ReservationQuerySet(models.QuerySet["Reservation"]):
-    def open(self) -> "ReservationQuerySet":
-        return self.filter(closed_at=None)
-
-
-class Reservation(models.Model):
-    """Units of a contract's balance that one distribution counts on.
-
-    It shrinks by a draw for every batch proved paid, and closes when no line is waiting any more.
-    """
-
-    contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="reservations")
-    distribution_uid = models.CharField(max_length=22, unique=True)
-    units = UnitsField()
-    drawn_units = UnitsField(default=0)
-    created_at = models.DateTimeField(default=clock.now)
-    closed_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ReservationQuerySet.as_manager()
-
-    class Meta:
-        default_permissions = ("view",)
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(units__gte=0), name="reservation_not_negative"),
-            models.CheckConstraint(condition=Q(drawn_units__gte=0), name="reservation_drawn_not_negative"),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["contract"], condition=Q(closed_at=None), name="reservation_open"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.units} for {self.distribution_uid}"
-
-    @property
-    def remaining_units(self) -> int:
-        """What is still counted on; 0 when more was paid than was planned."""
-        return max(0, self.units - self.drawn_units)
-
-
-class Draw(models.Model):
-    """Units of a reservation that the chain paid, with the consensus time that proves it."""
-
-    reservation = models.ForeignKey(Reservation, on_delete=models.CASCADE, related_name="draws")
-    subject = models.CharField(max_length=64, unique=True, help_text="The event of the chain that paid.")
-    units = UnitsField()
-    consensus_ns = models.BigIntegerField()
-
-    class Meta:
-        default_permissions = ("view",)
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(units__gte=0), name="draw_not_negative")]
-        indexes: ClassVar = [models.Index(fields=["reservation", "consensus_ns"], name="draw_by_time")]
-
-    def __str__(self) -> str:
-        return f"{self.units} by {self.subject}"
 
 
 class PaymentAvailabilityQuerySet(models.QuerySet["PaymentAvailability"]):
@@ -86,11 +30,19 @@ class PaymentAvailability(Leased):
         PROCESSED = "PROCESSED"
         FAILED = "FAILED"
 
+    class Mode(models.TextChoices):
+        """How the chain is asked; the setting's value when the ticket was written."""
+
+        SIMULATE = "simulate", "simulated"
+        SUBMIT = "submit", "signed"
+        ON_CHANGE = "on_change", "simulated, and signed where it changes the state"
+
     class Outcome(models.TextChoices):
         """What the answer did to the contract."""
 
         NOTHING = "", "nothing"
         BLOCKED = "BLOCKED", "blocked it"
+        SHORT = "SHORT", "found money missing"
         STILL_BLOCKED = "STILL_BLOCKED", "left it blocked"
         ACCEPTED = "ACCEPTED", "is within the accepted deficit"
         RELEASED = "RELEASED", "released it"
@@ -105,12 +57,31 @@ class PaymentAvailability(Leased):
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
     contract = models.ForeignKey(Contract, on_delete=models.PROTECT, related_name="checks")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
+    mode = models.CharField(max_length=9, choices=Mode.choices, default=Mode.SIMULATE)
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField(default=clock.now)
+    started_at = models.DateTimeField(null=True, blank=True, help_text="When it was first taken up.")
     next_attempt_at = models.DateTimeField(default=clock.now)
     attempts = models.PositiveSmallIntegerField(default=0)
+    is_asked_again = models.BooleanField(
+        default=False, help_text="Something changed on chain meanwhile: another ticket follows its end."
+    )
     required_funds_units = UnitsField(null=True, blank=True)
-    ledger = models.BigIntegerField(null=True, blank=True, help_text="The answer holds as of this ledger.")
+    ledger = models.BigIntegerField(
+        null=True, blank=True, help_text="The answer holds as of this ledger; of this block on Hedera."
+    )
+    balance_units = UnitsField(null=True, blank=True, help_text="Hedera only: what the contract has.")
+    due_units = UnitsField(null=True, blank=True, help_text="Hedera only: what is due within the horizon.")
+    own_units = UnitsField(
+        null=True,
+        blank=True,
+        help_text="What is missing by our own calendar, where the investments are known.",
+    )
+    transaction = models.ForeignKey(
+        ContractTransaction, null=True, blank=True, on_delete=models.PROTECT, related_name="checks"
+    )
+    signed_units = UnitsField(null=True, blank=True, help_text="What the signed call returned.")
+    signed_ledger = models.BigIntegerField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=13, choices=Outcome.choices, blank=True)
     note = models.TextField(blank=True)
@@ -142,3 +113,13 @@ class PaymentAvailability(Leased):
 
     def __str__(self) -> str:
         return f"check of {self.contract} at {self.requested_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def subject(self) -> str:
+        """Of the signed calls that this ticket makes."""
+        return f"check:{self.uid}"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From being asked for to the answer; None without one."""
+        return self.checked_at - self.requested_at if self.checked_at else None

@@ -23,7 +23,7 @@ from devnet.records import Record
 from devnet.runtime import Devnet
 from payouts.models import Batch, Distribution
 
-BEAT_TASKS = ("contracts.sweep", "contracts.guard_wallets", "payouts.sweep")
+BEAT_TASKS = ("contracts.sweep", "contracts.guard_wallets", "payouts.sweep", "reserves.sweep")
 FEES_TINYBARS = 1_000 * 100_000_000
 WALLETS = (("paydate", "SECP256K1"), ("edwards", "ED25519"))
 

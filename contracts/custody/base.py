@@ -48,8 +48,8 @@ class SignatureAnswer:
     reason: str = ""
     payload: bytes | None = None
 
-    def is_for(self, scheme: str, body: bytes) -> bool:
-        return self.payload is not None and self.payload == payload_of(scheme, body)
+    def is_for(self, scheme: str, body: bytes, network: str = "") -> bool:
+        return self.payload is not None and self.payload == request_of(scheme, body, network)
 
 
 class Custodian(Protocol):
@@ -92,8 +92,26 @@ def custodian(name: str) -> Custodian:
     raise ValueError(f"no custodian is named {name!r}; there are DFNS and LOCAL")
 
 
-def payload_of(scheme: str, body: bytes) -> bytes:
-    """What is signed for a body: the body for ED25519, its keccak-256 for SECP256K1, as Hedera wants it."""
+def is_stellar(network: str) -> bool:
+    return network.startswith("stellar-")
+
+
+def request_of(scheme: str, body: bytes, network: str = "") -> bytes:
+    """What custody is handed for a body: on Stellar the envelope itself, elsewhere what is signed."""
+    return body if is_stellar(network) else payload_of(scheme, body)
+
+
+def payload_of(scheme: str, body: bytes, network: str = "") -> bytes:
+    """What is signed for a body: the body for ED25519, its keccak-256 for SECP256K1, as Hedera wants it; on a
+    network of Stellar the envelope's hash. ValueError where scheme and network do not fit, or for what is no envelope.
+    """
+    if is_stellar(network):
+        if scheme != ED25519:
+            raise ValueError(f"Stellar accounts sign with {ED25519}, not with {scheme}")
+        # Imported late: only the signer needs the SDK here.
+        from contracts.custody.stellar import envelope_hash
+
+        return envelope_hash(body, network)
     if scheme == ED25519:
         return body
     if scheme == SECP256K1:
@@ -113,7 +131,7 @@ def low_s(r: int, s: int) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def verify(scheme: str, public_key: str | bytes, body: bytes, signature: bytes) -> bool:
+def verify(scheme: str, public_key: str | bytes, body: bytes, signature: bytes, network: str = "") -> bool:
     """Whether `signature` is the key's word on exactly these bytes; high-S and malformed input are False.
 
     `public_key` as in WalletFacts, or its bytes.
@@ -122,7 +140,7 @@ def verify(scheme: str, public_key: str | bytes, body: bytes, signature: bytes) 
         return False
     check = {ED25519: _verify_ed25519, SECP256K1: _verify_secp256k1}[scheme]
     try:
-        check(_key_bytes(public_key), payload_of(scheme, body), signature)
+        check(_key_bytes(public_key), payload_of(scheme, body, network), signature)
     except (InvalidSignature, ValueError):
         return False
     return True

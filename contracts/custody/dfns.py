@@ -25,10 +25,12 @@ from contracts.custody.base import (
     SignatureAnswer,
     SignatureStatus,
     WalletFacts,
+    is_stellar,
     low_s,
-    payload_of,
+    request_of,
 )
 from contracts.custody.dfns_connection import Access, Connection
+from contracts.custody.stellar import DFNS_NETWORKS
 from contracts.gateways.errors import Conflict, OutcomeUnknown, Refused
 
 PRIVATE_KEY = "DFNS_SERVICE_ACCOUNT_PRIVATE_KEY_OR_PATH"
@@ -38,6 +40,7 @@ KEY_FORMATS = (
 )
 SCHEMES = {("EdDSA", "ed25519"): ED25519, ("ECDSA", "secp256k1"): SECP256K1}
 KINDS = {ED25519: ("Message", "message"), SECP256K1: ("Hash", "hash")}
+TRANSACTION = "Transaction"
 SCHEME_OF_KIND = {kind: scheme for scheme, (kind, _) in KINDS.items()}
 STATUSES: Mapping[str, SignatureStatus] = {
     "Pending": "PENDING",
@@ -126,17 +129,17 @@ class DfnsCustodian:
     ) -> SignatureAnswer:
         """Signs these bytes once per external id. Raises Conflict when DFNS has the id for other content.
 
-        `network` is not passed on: given a chain, DFNS interprets what it signs; without, it signs as it is.
+        A transaction of Stellar is signed as one, under its network, whose passphrase goes into what is signed. For
+        Hedera no network is passed on: given one, DFNS interprets what it signs; without, it signs as it is.
         """
         _check_id("key", key_id)
         if not EXTERNAL_ID.fullmatch(external_id):
             raise Refused("an externalId is 1 to 128 ASCII letters, digits and . _ : -")
-        kind, name = KINDS[scheme]
-        request = {"kind": kind, name: "0x" + payload_of(scheme, body).hex(), "externalId": external_id}
+        request = _request(scheme, body, network) | {"externalId": external_id}
         answer = _answer(
             self._connection.call(lambda client: client.keys.generate_signature(key_id, request))
         )
-        if not answer.is_for(scheme, body):
+        if not answer.is_for(scheme, body, network):
             raise Conflict("custody answered for another content", duplicate_id=answer.reference, status=200)
         return answer
 
@@ -147,6 +150,16 @@ class DfnsCustodian:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _request(scheme: str, body: bytes, network: str) -> dict[str, str]:
+    raw = "0x" + request_of(scheme, body, network).hex()
+    if not is_stellar(network):
+        kind, name = KINDS[scheme]
+        return {"kind": kind, name: raw}
+    if network not in DFNS_NETWORKS:
+        raise Refused(f"DFNS has no network for {network}; there are {', '.join(DFNS_NETWORKS)}")
+    return {"kind": TRANSACTION, "transaction": raw, "network": DFNS_NETWORKS[network]}
 
 
 def key_signer(config: DfnsConfig) -> KeySigner:
@@ -231,6 +244,8 @@ def _answer(raw: Mapping[str, Any]) -> SignatureAnswer:
 
 def _payload(request: Mapping[str, Any]) -> tuple[str | None, bytes | None]:
     """Scheme and payload of the request DFNS says it answers; none for kinds that are not ours."""
+    if request.get("kind") == TRANSACTION:  # only those of Stellar are ours
+        return ED25519, bytes.fromhex(request["transaction"].removeprefix("0x"))
     scheme = SCHEME_OF_KIND.get(request.get("kind", ""))
     if scheme is None:
         return None, None

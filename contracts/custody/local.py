@@ -27,6 +27,7 @@ from contracts.custody.base import (
     is_test_network,
     low_s,
     payload_of,
+    request_of,
 )
 from contracts.gateways.errors import Refused
 
@@ -89,9 +90,9 @@ class LocalCustodian:
             )
         if (key_id, scheme) != (self.key_id, self.scheme):
             raise Refused(f"the local key is {self.key_id} ({self.scheme}), not {key_id} ({scheme})")
-        payload = payload_of(scheme, body)
+        payload, asked = payload_of(scheme, body, network), request_of(scheme, body, network)
         reference = f"local-{hashlib.sha256(payload).hexdigest()[:16]}"
-        return SignatureAnswer(reference, "SIGNED", self._signature(payload), payload=payload)
+        return SignatureAnswer(reference, "SIGNED", self._signature(payload), payload=asked)
 
     def fetch(self, *, key_id: str, reference: str) -> SignatureAnswer:
         raise Refused("the local key answers at once and keeps nothing to ask for later")

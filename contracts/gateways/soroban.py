@@ -153,13 +153,19 @@ def check_network() -> None:
 
 def simulate(call: Call, *, source: str = _NOBODY) -> Answer:
     """Asks the contract without a transaction. Raises ContractFailed when it refuses, Unavailable, Refused."""
-    envelope = _envelope(call, Account(source, 0), lifetime=(0, 0))
-    simulation = _simulate(envelope, call)
-    return Answer(_value(simulation), simulation.latest_ledger, simulation.restore_preamble is not None)
+    return simulate_as(source, call)[0]
 
 
-def prepare(call: Call, *, source: str, sequence: int, begins_at: int, ends_at: int) -> Prepared:
-    """The bytes to be stored and signed: `sequence` is the source's present one, times are Unix seconds.
+def simulate_as(source: str, call: Call) -> tuple[Answer, tuple[str, ...]]:
+    """As `simulate`, and whose word a call by `source` would need, that account or other addresses G... and C...."""
+    simulation = _simulate(_envelope(call, Account(source, 0), lifetime=(0, 0)), call)
+    needs_restore = simulation.restore_preamble is not None
+    asked = parsed(lambda: tuple(_whose(entry, source) for entry in _auth_entries(simulation)))
+    return Answer(_value(simulation), simulation.latest_ledger, needs_restore), asked
+
+
+def prepare(call: Call, *, source: str, sequence: int, ends_at: int, begins_at: int = 0) -> Prepared:
+    """The bytes to be stored and signed: `sequence` is the source's present one, times are Unix seconds (0: at once).
 
     Raises ContractFailed when the call would fail, Refused with code RESTORE_NEEDED for archived state,
     FEE_TOO_HIGH above SOROBAN_MAX_FEE_STROOPS, FOREIGN_AUTH when somebody else would have to sign as well.
@@ -204,6 +210,19 @@ def assemble(raw: bytes, *, account: str, signature: bytes) -> bytes:
     return envelope.to_xdr_object().to_xdr_bytes()
 
 
+def hash_of(raw: bytes) -> bytes:
+    """By which the network knows this envelope, signed or not."""
+    return _read(raw).hash()
+
+
+def arguments_of(texts: Sequence[str]) -> tuple[xdr.SCVal, ...]:
+    """Arguments as a row of the book keeps them: each a value as base64 XDR. ValueError for anything else."""
+    try:
+        return tuple(xdr.SCVal.from_xdr(text) for text in texts)
+    except Exception as error:  # XDR of another kind fails in every way there is
+        raise ValueError(f"an argument is no value of Soroban: {error}") from error
+
+
 def broadcast(raw: bytes) -> None:
     """Sends the stored bytes once. Returns when they wait for a ledger, also when they did so already.
 
@@ -244,6 +263,31 @@ def sequence_of(account: str) -> int:
         raise Refused(
             f"there is no account {account} on Stellar {settings.STELLAR_NETWORK}", code="NO_ACCOUNT"
         ) from None
+
+
+def account_of(public_key: str) -> str:
+    """The account G... whose master key this is, given as hex."""
+    return Keypair.from_raw_ed25519_public_key(bytes.fromhex(public_key)).public_key
+
+
+def account_at(account: str) -> tuple[int, int]:
+    """Sequence number and the ledger at which the account has it. Refused with code NO_ACCOUNT without one."""
+    public_key = Keypair.from_public_key(account).xdr_account_id()
+    key = xdr.LedgerKey(type=xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account_id=public_key))
+    answer = ask(lambda: server().get_ledger_entries([key]))
+    if not answer.entries:
+        raise Refused(
+            f"there is no account {account} on Stellar {settings.STELLAR_NETWORK}", code="NO_ACCOUNT"
+        )
+    entry = answer.entries[0]
+    return parsed(lambda: _sequence(entry.xdr)), answer.latest_ledger
+
+
+def _sequence(text: str) -> int:
+    account = xdr.LedgerEntryData.from_xdr(text).account
+    if account is None:
+        raise ValueError("the entry is no account")
+    return int(account.seq_num.sequence_number.int64)
 
 
 def life_of(contract: str) -> Life | None:
@@ -311,9 +355,9 @@ def _assemble(
 
 
 def _inclusion_fee() -> int:
-    """What nine in ten of the last ledgers' Soroban transactions paid at most, in stroops."""
+    """What nine in ten of the last ledgers' Soroban transactions paid at most, in stroops, up to our ceiling."""
     stats = ask(lambda: server().get_fee_stats())
-    return max(_BASE_FEE, stats.soroban_inclusion_fee.p90)
+    return min(max(_BASE_FEE, stats.soroban_inclusion_fee.p90), settings.SOROBAN_MAX_INCLUSION_FEE_STROOPS)
 
 
 def _auth_entries(simulation: SimulateTransactionResponse) -> list[xdr.SorobanAuthorizationEntry]:
@@ -327,6 +371,16 @@ def _is_foreign(entry: xdr.SorobanAuthorizationEntry) -> bool:
     """The envelope's signature speaks for its source account only."""
     source = xdr.SorobanCredentialsType.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT
     return bool(entry.credentials.type != source)
+
+
+def _whose(entry: xdr.SorobanAuthorizationEntry, source: str) -> str:
+    if not _is_foreign(entry):
+        return source
+    given, delegated = entry.credentials, entry.credentials.address_with_delegates
+    address = given.address or given.address_v2 or (delegated.address_credentials if delegated else None)
+    if address is None:
+        raise ValueError("an authorization entry names no address")
+    return Address.from_xdr_sc_address(address.address).address
 
 
 # -- answers
@@ -353,7 +407,7 @@ def _outcome(answer: GetTransactionResponse) -> Outcome:
     text = ""
     if not is_success:
         failure = contract_failure(code, function="", events=answer.diagnostic_events_xdr or [])
-        code, text = failure.code or code, failure.text
+        code, text = failure.code or code, "; ".join([code, *failure.diagnostics])
     return Outcome(
         is_success=is_success,
         ledger=answer.ledger or 0,
@@ -379,7 +433,13 @@ def _result_code(text: str | None) -> str:
 
 
 def _code_of(result: xdr.TransactionResult) -> str:
-    """As the network writes it, txBAD_SEQ for instance."""
+    """As the network writes it, txBAD_SEQ for instance; of a failed call what became of it, as in
+    INVOKE_HOST_FUNCTION_TRAPPED.
+    """
+    if result.result.results and (inner := result.result.results[0].tr) is not None:
+        call = inner.invoke_host_function_result
+        if call is not None:
+            return str(call.code.name)
     return str(result.result.code.name)
 
 

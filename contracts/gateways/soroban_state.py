@@ -48,7 +48,7 @@ def values(contract: str, keys: Sequence[xdr.SCVal]) -> tuple[list[Any], int]:
 
 
 def native(value: xdr.SCVal) -> Any:
-    """The value as Python: integers exact, addresses as text, structs and maps as dicts, in any depth."""
+    """The value as Python: integers exact, addresses as text, bytes as hex, structs and maps as dicts, in any depth."""
     return _plain(scval.to_native(value))
 
 
@@ -79,6 +79,8 @@ def _plain(value: Any) -> Any:
         return value.address
     if isinstance(value, dict):
         return {_plain(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, bytes):
+        return value.hex()
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 

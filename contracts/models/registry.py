@@ -71,6 +71,10 @@ class Wallet(models.Model):
     def __str__(self) -> str:
         return f"{self.label or self.account} ({self.network})"
 
+    @property
+    def is_on_stellar(self) -> bool:
+        return self.network.startswith("stellar-")
+
 
 class Token(models.Model):
     network = models.CharField(max_length=20, choices=Network.choices)

@@ -48,9 +48,9 @@ class ContractTransaction(Leased):
     Status = TransactionStatus
     TRANSITIONS = Transitions(
         ("PLANNED", "SIGNED", "custody signed the stored bytes"),
-        ("PLANNED", "FAILED", "custody refused to sign"),
+        ("PLANNED", "FAILED", "custody or the network refused it before it was signed"),
         ("PLANNED", "SUBMITTED", "found on chain: sent before this database was put back"),
-        ("PLANNED", "EXPIRED", "never sent, and the chain has passed its validity"),
+        ("PLANNED", "EXPIRED", "never sent: its validity has passed, or nobody waits for it any more"),
         ("SIGNED", "SUBMITTED", "the stored bytes went to a node, or may have"),
         ("SIGNED", "FAILED", "the node refused it before consensus"),
         ("SIGNED", "EXPIRED", "never sent, and the chain has passed its validity"),
@@ -162,6 +162,10 @@ class ContractTransaction(Leased):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def is_on_stellar(self) -> bool:
+        return self.wallet.is_on_stellar
 
     @property
     def valid_until_ns(self) -> int:

@@ -93,8 +93,7 @@ def why_not(wallet: Wallet, *, fresh: bool = False) -> str | None:
     again the others go on for at most as long once more; what they sign has its row before it is sent, so it
     cannot be what is looked for.
     """
-    if problem := take_into_use():
-        hold_everything(problem)
+    if problem := whose_database():
         return problem
     watch = _watches.setdefault(wallet.pk, _Watch())
     limit = settings.FENCE_SECONDS * clock.NANOSECONDS
@@ -106,6 +105,14 @@ def why_not(wallet: Wallet, *, fresh: bool = False) -> str | None:
         return None if is_done else _compare(wallet, watch)
     finally:
         watch.lock.release()
+
+
+def whose_database() -> str | None:
+    """Why nothing at all may be signed with this database, which is then held, or None."""
+    problem = take_into_use()
+    if problem:
+        hold_everything(problem)
+    return problem
 
 
 def guard_wallets() -> None:

@@ -139,7 +139,8 @@ def _unclaimed_problem(found: Server) -> str | None:
             " from it: run GRANT EXECUTE ON FUNCTION pg_control_system() TO this user as an administrator, or, if"
             f" that is impossible, accept it with {CLAIM}"
         )
-    memo = ContractTransaction.objects.order_by("-pk").values_list("memo", flat=True).first()
+    rows = ContractTransaction.objects.exclude(memo="")
+    memo = rows.order_by("-pk").values_list("memo", flat=True).first()
     named = memo.split(":")[1] if memo and memo.startswith("pd1:") else None
     return _other_instance(named) if named not in (None, settings.PAYDATE_INSTANCE_ID) else None
 

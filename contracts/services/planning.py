@@ -8,15 +8,17 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from contracts import gates
+from contracts import clock, gates
 from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.models import Contract, ContractTransaction, Wallet
 from contracts.services.identity import identity_problem
+from contracts.services.steps import advance
 from contracts.transitions import record_move, record_moves
 
 PLANNED = fault_point("transaction.planned", scenario="payout")
 TINYBARS_PER_HBAR = 100_000_000
+ABANDONED = "ABANDONED"
 ONE_ATTEMPT = ("transaction_once_per_attempt", "transaction_one_open_or_successful")
 
 
@@ -30,7 +32,10 @@ class AlreadyOpen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call to be made: ``interface`` as in ``lccf/1.1``, ``arguments`` JSON-ready, gas in units of gas."""
+    """One call to be made: ``interface`` as in ``lccf/1.1``, ``arguments`` JSON-ready, gas in units of gas.
+
+    On Stellar ``arguments`` are values as base64 XDR, and there is no gas: the fee covers all resources.
+    """
 
     target: str
     interface: str
@@ -77,6 +82,24 @@ def plan_transaction(
     return row
 
 
+def abandon(row: ContractTransaction, *, reason: str) -> bool:
+    """Ends a planned call of which nobody has asked custody yet, because nobody waits for it any more.
+
+    False when it has an identity: then only the chain can end it. In the caller's transaction.
+    """
+    if row.status != ContractTransaction.Status.PLANNED or row.valid_start_ns is not None:
+        return False
+    return advance(
+        row,
+        ContractTransaction.Status.EXPIRED,
+        reason=reason,
+        only_if={"valid_start_ns": None},
+        resolved_at=clock.now(),
+        error_class=ABANDONED,
+        error_text=reason,
+    )
+
+
 def plan_first_attempts(owner: Owner, calls: Mapping[str, Call]) -> list[ContractTransaction]:
     """Like plan_transaction for many subjects of one owner, none of which had an attempt before.
 
@@ -107,14 +130,21 @@ def new_row(owner: Owner, call: Call, subject: str, attempt: int) -> ContractTra
         function=call.function,
         arguments=call.arguments,
         gas_limit=call.gas_limit,
-        max_fee_units=settings.HEDERA_MAX_FEE_HBAR * TINYBARS_PER_HBAR,
+        max_fee_units=_max_fee(owner.wallet),
         purpose=owner.purpose,
         subject=subject,
         group_uid=owner.group_uid,
         attempt=attempt,
         has_guard=owner.has_guard,
-        memo=f"pd1:{settings.PAYDATE_INSTANCE_ID}:{subject}:{attempt}",
+        # Calls of Soroban carry none: there the hash is stored before it is signed, and is all that is looked for.
+        memo="" if owner.wallet.is_on_stellar else f"pd1:{settings.PAYDATE_INSTANCE_ID}:{subject}:{attempt}",
     )
+
+
+def _max_fee(wallet: Wallet) -> int:
+    if wallet.is_on_stellar:
+        return int(settings.SOROBAN_MAX_FEE_STROOPS)
+    return int(settings.HEDERA_MAX_FEE_HBAR) * TINYBARS_PER_HBAR
 
 
 def _announce(row: ContractTransaction) -> None:

@@ -61,6 +61,11 @@ def _look_for_claim(row: ContractTransaction) -> None:
 def _look_at_chain(row: ContractTransaction, *, if_absent: Callable[[ContractTransaction], None]) -> None:
     if row.transaction_id is None:
         return
+    if row.is_on_stellar:
+        from contracts.services import resolving_stellar  # it uses what this module has for both networks
+
+        resolving_stellar.look(row)
+        return
     if (record := _record(row)) is not None:
         found_on_chain(row, record)
     else:
@@ -105,15 +110,21 @@ def found(row: ContractTransaction, record: TransactionRecord, result: ContractR
     """
     result = result if result and result.is_final else None
     if result is None and _needs_result(row, record):
-        _later(row, "the mirror node has it only in part")
+        later(row, "the mirror node has it only in part")
         return
     FOUND.reach(row.subject)
-    if row.status != Status.SUBMITTED and not _note_sending(row):
+    if row.status != Status.SUBMITTED and not note_sending(row):
         return
     facts = facts_of(record, result)
     if record.result == "SUCCESS":
         _succeed(row, result, facts)
-    elif fail(row, *_class_and_words(row, record, result), **facts):
+    else:
+        note_failure(row, *_class_and_words(row, record, result), facts)
+
+
+def note_failure(row: ContractTransaction, error_class: str, text: str, facts: dict[str, Any]) -> None:
+    """FAILED as the chain says; ``facts`` are the columns that it decides."""
+    if fail(row, error_class, text, **facts):
         FAILED.reach(row.subject)
 
 
@@ -133,7 +144,7 @@ def _needs_result(row: ContractTransaction, record: TransactionRecord) -> bool:
     return record.result in FAILURES_WITH_WORDS and not _is_older(row, WORDS_WAIT)
 
 
-def _note_sending(row: ContractTransaction) -> bool:
+def note_sending(row: ContractTransaction) -> bool:
     """Its process ended between sending and saying so, or the database is older than the chain."""
     now = clock.now()
     return advance(
@@ -223,7 +234,7 @@ def read_result_again(row: ContractTransaction) -> bool:
     return bool(ContractTransaction.objects.filter(pk=row.pk, status=row.status).update(result=decoded))
 
 
-def _later(row: ContractTransaction, reason: str) -> None:
+def later(row: ContractTransaction, reason: str) -> None:
     """A fresh row is looked at again in a second, by a ring of its own; the sweep comes for what is lost."""
     if _is_older(row, QUICK_LOOKS_FOR):
         postpone(row, reason, until=clock.now() + SLOW_LOOK)
@@ -236,13 +247,13 @@ def _not_found(row: ContractTransaction) -> None:
     chain_ns = mirror().newest_consensus_ns()
     if not absence.is_past(row, chain_ns):
         may_send = row.broadcast_started_at is not None and chain_ns < row.valid_until_ns
-        _later(row, _send_again(row) if may_send else row.waiting_reason or NOT_YET)
+        later(row, _send_again(row) if may_send else row.waiting_reason or NOT_YET)
     elif row.broadcast_started_at is None:
-        _expire(row, NEVER_SENT, only_if={"broadcast_started_at": None})
+        expire(row, NEVER_SENT, only_if={"broadcast_started_at": None})
     elif (record := _record(row)) is not None:  # a look counts only when it comes after the chain's time
         found_on_chain(row, record)
     elif words := absence.proof_of(row):
-        _expire(row, words)
+        expire(row, words)
     elif row.has_guard:
         _count_absent_look(row)
     else:
@@ -266,12 +277,12 @@ def _count_absent_look(row: ContractTransaction) -> None:
         row.absent_looks += same.update(absent_looks=row.absent_looks + 1, last_absent_look_at=now)
     looks = absence.LOOKS_FOR_ABSENCE
     if row.absent_looks >= looks:
-        _expire(row, f"absent in {row.absent_looks} looks after the chain had passed its validity")
+        expire(row, f"absent in {row.absent_looks} looks after the chain had passed its validity")
     else:
         postpone(row, f"absent in {row.absent_looks} of {looks} looks", until=now + spacing)
 
 
-def _expire(row: ContractTransaction, reason: str, *, only_if: dict[str, Any] | None = None) -> None:
+def expire(row: ContractTransaction, reason: str, *, only_if: dict[str, Any] | None = None) -> None:
     if advance(
         row,
         Status.EXPIRED,

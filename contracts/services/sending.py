@@ -11,12 +11,12 @@ from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
 from contracts import clock, gates
-from contracts.doorbell import ring_soon
+from contracts.doorbell import ring, ring_soon
 from contracts.faults import fault_point
-from contracts.gateways import hedera
 from contracts.gateways.errors import GatewayError, OutcomeUnknown, Refused, Unavailable
 from contracts.leases import RELEASED
 from contracts.models import ContractTransaction, SignedBody, Wallet
+from contracts.services.building import broadcast, other_nodes
 from contracts.services.identity import identity_problem
 from contracts.services.steps import advance, fail, postpone
 
@@ -32,7 +32,7 @@ LEAST_VALIDITY_NS = 15 * clock.NANOSECONDS
 MOST_NODES = 3
 FIRST_LOOK = timedelta(seconds=1)
 NOT_YET = "not on chain yet"
-NOT_TAKEN = "no consensus node has taken it"
+NOT_TAKEN = "no node has taken it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ def count_send(body: SignedBody) -> None:
 
 def _try_nodes(row: ContractTransaction, body: SignedBody, sign_for_node: SignForNode) -> None:
     """A second node's body is built and signed only after the first node was unreachable or busy."""
-    others = iter([node for node in hedera.nodes() if node != body.node][: MOST_NODES - 1])
+    others = iter(other_nodes(row, body.node)[: MOST_NODES - 1])
     current: SignedBody | None = body
     while current is not None:
         try:
-            hedera.broadcast(bytes(current.signed_bytes or b""), node=current.node)
+            broadcast(row, bytes(current.signed_bytes or b""), current.node)
             SENT.reach(row.subject)
             break
         except Unavailable as error:
@@ -152,8 +152,16 @@ def _submitted(row: ContractTransaction, reason: str) -> None:
     now = clock.now()
     look_at = now + FIRST_LOOK
     if advance(row, Status.SUBMITTED, reason=reason, submitted_at=now, next_attempt_at=look_at, **RELEASED):
-        ring_soon("contracts.resolve_sent", row.wallet_id)
+        _ring_for_the_look(row)
         SUBMITTED.reach(row.subject)
+
+
+def _ring_for_the_look(row: ContractTransaction) -> None:
+    """On Hedera one look finds many; a source account of Stellar has one call under way at most."""
+    if row.is_on_stellar:
+        ring("contracts.resolve_transaction", row.pk, after=FIRST_LOOK.total_seconds())
+    else:
+        ring_soon("contracts.resolve_sent", row.wallet_id)
 
 
 def send_again(row: ContractTransaction) -> str:
@@ -166,7 +174,7 @@ def send_again(row: ContractTransaction) -> str:
         return row.waiting_reason if row.waiting_reason.startswith(NOT_TAKEN) else NOT_YET
     count_send(body)
     try:
-        hedera.broadcast(bytes(body.signed_bytes or b""), node=body.node)
+        broadcast(row, bytes(body.signed_bytes or b""), body.node)
     except GatewayError as error:
         log.info("sent_again", subject=row.subject, node=body.node, answer=str(error))
         return f"{NOT_TAKEN}: {error}; sent again" if isinstance(error, Unavailable) else NOT_YET

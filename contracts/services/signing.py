@@ -6,20 +6,20 @@ by one that goes on with the same identity, the same bytes and the same external
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from contracts import abi, clock, gates
+from contracts import clock, gates
 from contracts.custody.base import SignatureAnswer, custodian, verify
 from contracts.faults import fault_point
-from contracts.gateways import hedera
 from contracts.gateways.errors import Conflict, GatewayError, Refused, Throttled
 from contracts.models import ContractTransaction, SignedBody
 from contracts.services import budget, fencing
+from contracts.services.building import Identity, NotNow, assembled, body_for, first_node, new_identity
 from contracts.services.sending import send, send_marked, why_not_allowed, why_not_now
 from contracts.services.steps import advance, fail, postpone, visit
 from contracts.services.wallets import WalletMismatch, ensure_verified, stop_wallet
@@ -33,7 +33,6 @@ CUSTODY_ANSWERED = fault_point("transaction.custody_answered", scenario="payout"
 CUSTODY_WAITING = fault_point("transaction.custody_waiting", scenario="approval")
 SIGNED = fault_point("transaction.signed", scenario="payout")
 
-VALID_START_LEAD_NS = 8 * clock.NANOSECONDS
 BODY_MAX_AGE = timedelta(seconds=30)
 POLL_CUSTODY = timedelta(seconds=2)
 
@@ -71,7 +70,7 @@ def _body_again(row: ContractTransaction) -> SignedBody | None:
         return None
     if not (_is_young(row) and _has_custody_slot(row)):
         return None
-    return _stored_body(row, _first_node(row))
+    return _stored_body(row, first_node(row))
 
 
 def _sign_for_other_node(row: ContractTransaction, node: str) -> SignedBody | None:
@@ -93,6 +92,8 @@ def wallet_why_not(row: ContractTransaction) -> str | None:
         return f"the wallet is stopped: {error}"
     except GatewayError as error:
         return f"custody does not tell us about the wallet: {error}"
+    if row.is_on_stellar:  # its sequence number fences it: what another one sends makes ours invalid
+        return fencing.whose_database()
     return fencing.why_not(wallet, fresh=not row.has_guard)
 
 
@@ -128,14 +129,13 @@ def _identify(row: ContractTransaction) -> SignedBody | None:
 
     The gate is asked and the custody slot taken in the same commit: what may not go on costs no slot.
     """
-    columns = _new_identity(row)
-    node = _first_node(row)
-    raw = _build(row, columns, node)
+    if (identity := _identity_of(row)) is None:
+        return None
     try:
         with transaction.atomic():
             slot = _gate_and_slot(row)
-            body = _store_identity(row, columns, _new_body(row, node, raw)) if slot else None
-    except IntegrityError:  # two rows of one payer in the same nanosecond: the next visit takes another
+            body = _store_identity(row, identity) if slot else None
+    except IntegrityError:  # another row of the wallet has taken the nanosecond, or the sequence number
         postpone(row, "its transaction id is taken; another follows")
         return None
     if slot is None or body is None:
@@ -146,6 +146,20 @@ def _identify(row: ContractTransaction) -> SignedBody | None:
     return body
 
 
+def _identity_of(row: ContractTransaction) -> Identity | None:
+    """A network that is asked before may refuse: then nothing was ever signed."""
+    if row.is_on_stellar and (reason := gates.why_not(row)):
+        postpone(row, reason)
+        return None
+    try:
+        return new_identity(row)
+    except NotNow as error:
+        postpone(row, str(error))
+    except Refused as error:
+        fail(row, error.code or "REFUSED", str(error))
+    return None
+
+
 def _gate_and_slot(row: ContractTransaction) -> datetime | None:
     if reason := gates.why_not(row):
         postpone(row, reason)
@@ -153,24 +167,14 @@ def _gate_and_slot(row: ContractTransaction) -> datetime | None:
     return _take_slot(row)
 
 
-def _new_identity(row: ContractTransaction) -> dict[str, Any]:
-    now_ns = clock.now_ns()
-    start = now_ns - VALID_START_LEAD_NS + settings.CUSTODY_APPROVAL_LEAD * clock.NANOSECONDS
-    return {
-        "valid_start_ns": start,
-        "valid_seconds": settings.TRANSACTION_VALID_SECONDS,
-        "transaction_id": hedera.transaction_id_text(row.wallet.account, start),
-        "identified_at": clock.from_ns(now_ns),
-    }
-
-
-def _store_identity(row: ContractTransaction, columns: dict[str, Any], body: SignedBody) -> SignedBody | None:
+def _store_identity(row: ContractTransaction, identity: Identity) -> SignedBody | None:
     """None when somebody else has fixed it."""
     unfixed = ContractTransaction.objects.filter(pk=row.pk, status=Status.PLANNED, valid_start_ns=None)
-    if not unfixed.update(**columns):
+    if not unfixed.update(**identity.columns):
         return None
-    for name, value in columns.items():
+    for name, value in identity.columns.items():
         setattr(row, name, value)
+    body = _new_body(row, identity.node, identity.raw)
     body.save(force_insert=True)
     return body
 
@@ -186,13 +190,6 @@ def _is_young(row: ContractTransaction) -> bool:
 def _after_expiry(row: ContractTransaction) -> datetime:
     margin = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
     return clock.from_ns(row.valid_until_ns + margin)
-
-
-def _first_node(row: ContractTransaction) -> str:
-    if row.valid_start_ns is not None and (body := row.bodies.order_by("pk").first()):
-        return body.node
-    nodes = hedera.nodes()
-    return nodes[row.pk % len(nodes)]
 
 
 def sign_body_for(row: ContractTransaction, node: str) -> SignedBody | None:
@@ -214,7 +211,7 @@ def _stored_body(row: ContractTransaction, node: str) -> SignedBody:
     """The loser of the unique constraint drops its own body and takes the stored one."""
     if stored := row.bodies.filter(node=node).first():
         return stored
-    new = _new_body(row, node, _build(row, _identity(row), node))
+    new = _new_body(row, node, body_for(row, node))
     body, _ = SignedBody.objects.get_or_create(
         transaction=row,
         node=node,
@@ -227,38 +224,6 @@ def _new_body(row: ContractTransaction, node: str, raw: bytes) -> SignedBody:
     digest = hashlib.sha256(raw).hexdigest()
     external_id = f"pd1-{settings.PAYDATE_INSTANCE_ID}-{digest[:48]}"
     return SignedBody(transaction=row, node=node, body=raw, body_hash=digest, external_id=external_id)
-
-
-def _identity(row: ContractTransaction) -> dict[str, Any]:
-    if row.valid_start_ns is None or row.valid_seconds is None:
-        raise ValueError(f"{row} has no identity yet")
-    return {"valid_start_ns": row.valid_start_ns, "valid_seconds": row.valid_seconds}
-
-
-def _build(row: ContractTransaction, identity: dict[str, Any], node: str) -> bytes:
-    if row.function == hedera.SELF_TRANSFER:
-        return hedera.build_transfer(_envelope(row, identity), node=node)
-    spec = hedera.CallSpec(
-        payer=row.wallet.account,
-        contract=row.target,
-        call_data=abi.interface(*row.interface.split("/")).encode(row.function, row.arguments),
-        gas=row.gas_limit,
-        max_fee_tinybars=row.max_fee_units,
-        memo=row.memo,
-        valid_start_ns=identity["valid_start_ns"],
-        valid_seconds=identity["valid_seconds"],
-    )
-    return hedera.build_call(spec, node=node)
-
-
-def _envelope(row: ContractTransaction, identity: dict[str, Any]) -> hedera.Envelope:
-    return hedera.Envelope(
-        row.wallet.account,
-        row.max_fee_units,
-        row.memo,
-        identity["valid_start_ns"],
-        identity["valid_seconds"],
-    )
 
 
 def _ask(row: ContractTransaction, body: SignedBody) -> SignatureAnswer | None:
@@ -295,7 +260,7 @@ def _adopt_duplicate(row: ContractTransaction, body: SignedBody, error: Conflict
         except GatewayError as problem:
             postpone(row, f"custody holds a duplicate and does not show it: {problem}")
             return None
-    if answer and answer.is_for(wallet.key_scheme, bytes(body.body)):
+    if answer and answer.is_for(wallet.key_scheme, bytes(body.body), wallet.network):
         return answer
     stop_wallet(wallet, f"custody knows {body.external_id} with another content")
     return None
@@ -352,21 +317,15 @@ def _collect(row: ContractTransaction) -> SignedBody | None:
 
 
 def _store_signature(row: ContractTransaction, body: SignedBody, answer: SignatureAnswer) -> bool:
-    wallet, raw = row.wallet, bytes(body.body)
-    public_key = bytes.fromhex(wallet.public_key)
-    if not verify(wallet.key_scheme, public_key, raw, answer.signature or b""):
+    wallet, raw, signature = row.wallet, bytes(body.body), answer.signature or b""
+    if not verify(wallet.key_scheme, wallet.public_key, raw, signature, wallet.network):
         stop_wallet(wallet, "custody returned a signature that does not fit the wallet's public key")
         return False
-    signed = hedera.assemble(
-        raw,
-        scheme=cast(hedera.Scheme, wallet.key_scheme),
-        public_key=public_key,
-        signature=answer.signature or b"",
-    )
+    signed_bytes, digest = assembled(row, raw, signature)
     now = clock.now()
     columns = {
-        "signed_bytes": signed.raw,
-        "hash": signed.hash.hex(),
+        "signed_bytes": signed_bytes,
+        "hash": digest.hex(),
         "signed_at": now,
         "custody_reference": answer.reference,
     }

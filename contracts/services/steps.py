@@ -9,6 +9,7 @@ from django.db import transaction
 from structlog.contextvars import bound_contextvars
 
 from contracts import clock, gates
+from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
 from contracts.leases import lease
 from contracts.models import ContractTransaction
@@ -59,7 +60,18 @@ def advance(
         moved = move(row, to, reason=reason, by=by, only_if=only_if, waiting_reason="", tries=0, **columns)
         if moved:
             gates.tell(row, to)
+            if row.sequence is not None and not row.is_open:
+                _ring_for_the_next_of_its_source(row)
     return moved
+
+
+def _ring_for_the_next_of_its_source(row: ContractTransaction) -> None:
+    """A source account of Stellar has one call under way at a time; the oldest that waits is next."""
+    waiting = ContractTransaction.objects.filter(
+        wallet_id=row.wallet_id, status=ContractTransaction.Status.PLANNED, sequence=None
+    )
+    if pk := waiting.order_by("pk").values_list("pk", flat=True).first():
+        ring("contracts.sign_transaction", pk)
 
 
 def postpone(

@@ -46,7 +46,7 @@ def _ring_due() -> None:
     """What was rung for is left alone for a few ticks, so that rings do not pile up behind a slow signer."""
     now = clock.now()
     due = ContractTransaction.objects.due(now).order_by("next_attempt_at")
-    columns = ("pk", "status", "wallet_id", "valid_start_ns", "valid_seconds", "submitted_at")
+    columns = ("pk", "status", "wallet_id", "valid_start_ns", "valid_seconds", "submitted_at", "sequence")
     rows = list(due.only(*columns)[:MOST_RINGS])
     ContractTransaction.objects.filter(pk__in=[row.pk for row in rows]).update(
         next_attempt_at=now + RING_AGAIN
@@ -60,9 +60,13 @@ def _ring_due() -> None:
 
 
 def _is_fresh(row: ContractTransaction) -> bool:
-    """Sent a moment ago: one look at the wallet finds it with the others. Afterwards it may have to be sent again."""
+    """Sent a moment ago: one look at the wallet finds it with the others. Afterwards it may have to be sent again.
+
+    Stellar has no such look.
+    """
     alone_after = timedelta(seconds=min(settings.RESEND_SECONDS, MOST_SECONDS_TOGETHER))
-    return row.submitted_at is not None and clock.now() - row.submitted_at < alone_after
+    is_young = row.submitted_at is not None and clock.now() - row.submitted_at < alone_after
+    return is_young and row.sequence is None
 
 
 def _task_for(row: ContractTransaction) -> str:
@@ -73,7 +77,8 @@ def _task_for(row: ContractTransaction) -> str:
 
 def _is_past(row: ContractTransaction) -> bool:
     """Validity is over: nothing can be signed or sent any more, only the chain can be asked."""
-    margin = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
+    # On Stellar the first ledger that closes later says so.
+    margin = 0 if row.sequence is not None else settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
     return row.valid_start_ns is not None and clock.now_ns() > row.valid_until_ns + margin
 
 

@@ -5,10 +5,13 @@ from django.conf import settings
 from django.db import transaction
 
 from contracts import clock
-from contracts.custody.base import SECP256K1, WalletFacts, custodian, evm_alias
+from contracts.custody.base import ED25519, SECP256K1, WalletFacts, custodian, evm_alias
+from contracts.gateways import soroban
+from contracts.gateways.errors import Refused
 from contracts.gateways.mirror import Account, mirror
 from contracts.models import AuditEvent, ContractTransaction, Hold, Wallet
 from contracts.services.holds import PAYDATE, lift_hold, place_hold
+from contracts.services.networks import hedera_network, stellar_network
 
 log = structlog.get_logger(__name__)
 FENCE = "fence: "
@@ -34,8 +37,11 @@ def ensure_verified(wallet: Wallet) -> None:
     check_network(wallet)
     facts = custodian(wallet.custodian).describe(wallet.custody_wallet_id)
     check_custody(wallet, facts)
-    check_settings(facts, account=wallet.account)
-    check_account(wallet, mirror().account(wallet.account))
+    if wallet.is_on_stellar:
+        check_stellar_account(wallet)
+    else:
+        check_settings(facts, account=wallet.account)
+        check_account(wallet, mirror().account(wallet.account))
     _verified.add(wallet.pk)
 
 
@@ -54,10 +60,10 @@ def check_custody(wallet: Wallet, facts: WalletFacts) -> None:
 
 
 def check_network(wallet: Wallet) -> None:
-    if wallet.network != (expected := f"hedera-{settings.HEDERA_NETWORK}"):
-        raise WalletMismatch(
-            f"the wallet is on {wallet.network}, HEDERA_NETWORK says {expected.split('-')[1]}"
-        )
+    setting = "STELLAR_NETWORK" if wallet.is_on_stellar else "HEDERA_NETWORK"
+    expected = stellar_network() if wallet.is_on_stellar else hedera_network()
+    if wallet.network != expected:
+        raise WalletMismatch(f"the wallet is on {wallet.network}, {setting} says {expected.split('-')[1]}")
 
 
 def check_settings(facts: WalletFacts | Wallet, *, account: str) -> None:
@@ -91,6 +97,24 @@ def check_account(wallet: Wallet, account: Account | None) -> None:
             )
     elif not on_chain.endswith(wallet.public_key):
         raise WalletMismatch(f"the account {wallet.account} is controlled by another key ({on_chain})")
+
+
+def check_stellar_account(wallet: Wallet) -> None:
+    """An account of Stellar bears the name of its master key. Raises WalletMismatch, and a GatewayError."""
+    if wallet.key_scheme != ED25519:
+        raise WalletMismatch(
+            f"accounts of Stellar sign with {ED25519}, this wallet's key is {wallet.key_scheme}"
+        )
+    named = soroban.account_of(wallet.public_key)
+    if named != wallet.account:
+        raise WalletMismatch(
+            f"the account of its key is {named}, the wallet's is {wallet.account}; register the wallet again"
+        )
+    soroban.check_network()
+    try:
+        soroban.sequence_of(wallet.account)
+    except Refused as error:
+        raise WalletMismatch(f"{error.text}; fund it, or check STELLAR_NETWORK") from error
 
 
 def has_no_key(account: Account) -> bool:

@@ -119,7 +119,7 @@ def test_at_most_three_bodies_are_made_and_the_row_waits_for_the_chain(probe: Pr
     assert row.bodies.count() == 3
     assert probe.world.signatures_asked() == 3
     assert len({body.node for body in row.bodies.all()}) == 3
-    probe.until_waiting(row, "no consensus node has taken it")
+    probe.until_waiting(row, "no node has taken it")
     probe.world.clear("consensus.node_down")
     probe.until(row, Status.SUCCEEDED)
     assert len(probe.executed(row)) == 1

@@ -48,6 +48,7 @@ def table() -> list[Entry]:
         ),
         Entry("reserves: forget old checks", "reserves.forget_old", every(3600), queue="checks", expires=600),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
+        Entry("contracts: send notices", "contracts.send_notices", every(10), expires=10),
         Entry(
             "contracts: guard wallets",
             "contracts.guard_wallets",

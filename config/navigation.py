@@ -25,6 +25,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
     ),
     "Control": (
         ("contracts.hold", "Holds", "front_hand"),
+        ("contracts.notice", "Notices", "mail"),
         ("contracts.auditevent", "Audit trail", "history"),
     ),
     "On chain": (

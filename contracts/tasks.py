@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from contracts.services import fencing, resolving, resolving_many, signing, sweeping
+from contracts.services import fencing, notices, resolving, resolving_many, signing, sweeping
 
 
 @shared_task(name="contracts.sign_transaction")
@@ -33,3 +33,13 @@ def seal_audit_events() -> None:
 @shared_task(name="contracts.guard_wallets")
 def guard_wallets() -> None:
     fencing.guard_wallets()
+
+
+@shared_task(name="contracts.send_notices")
+def send_notices() -> None:
+    notices.send_notices()
+
+
+@shared_task(name="contracts.send_notice")
+def send_notice(pk: int) -> None:
+    notices.send_notice(pk)

@@ -1,3 +1,3 @@
-from contracts.admin import control, registry, transactions
+from contracts.admin import control, notices, registry, transactions
 
-__all__ = ["control", "registry", "transactions"]
+__all__ = ["control", "notices", "registry", "transactions"]

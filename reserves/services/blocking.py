@@ -17,6 +17,7 @@ from contracts.models import AuditEvent, Contract, Hold
 from contracts.services.holds import PAYDATE, lift_hold, lift_own, place_hold
 from contracts.transitions import move
 from reserves.models import PaymentAvailability
+from reserves.services.telling import note_blocked, note_released, note_shortfall
 
 log = structlog.get_logger(__name__)
 Status = Contract.Status
@@ -36,7 +37,7 @@ def requires(contract: Contract, units: int) -> str:
 
 @transaction.atomic
 def apply_answer(pk: int, *, units: int, ledger: int) -> str:
-    """Moves the contract as the answer demands; returns the outcome."""
+    """Moves the contract as the answer demands; returns the outcome. One on Hedera is never moved by it."""
     contract = _locked(pk)
     if contract.checked_at_ledger is not None and ledger <= contract.checked_at_ledger:
         return Outcome.OUTDATED
@@ -50,9 +51,18 @@ def apply_answer(pk: int, *, units: int, ledger: int) -> str:
     Contract.objects.filter(pk=pk).update(**seen)
     for name, value in seen.items():
         setattr(contract, name, value)
-    if units == 0:
-        return _covered(contract)
-    return _short(contract)
+    if contract.kind == Contract.Kind.LIFECYCLE_CASH_FLOW:
+        return _noted(contract)
+    outcome = _covered(contract) if units == 0 else _short(contract)
+    if contract.status == Status.BLOCKED:
+        note_blocked(contract)
+    return outcome
+
+
+def _noted(contract: Contract) -> str:
+    """Reservations hold the runs that lack money; a bill of next Friday never stops a funded run today."""
+    note_shortfall(contract)
+    return Outcome.SHORT if contract.required_funds_units else Outcome.NOTHING
 
 
 def _short(contract: Contract) -> str:
@@ -62,6 +72,7 @@ def _short(contract: Contract) -> str:
     if contract.status == Status.BLOCKED:
         if contract.blocked_by == PAYDATE:  # the amount has changed; a person's reason is left alone
             Contract.objects.filter(pk=contract.pk).update(blocked_reason=reason)
+            contract.blocked_reason = reason
             _hold(contract, reason)
         return Outcome.STILL_BLOCKED
     if contract.status not in CAN_BE_BLOCKED:
@@ -98,10 +109,11 @@ def block(contract: Contract, *, reason: str, by: str) -> None:
                     f"{locked.label} is BLOCKED already, by {locked.blocked_by}: {locked.blocked_reason}"
                 )
             _take_over(locked, reason=reason, by=by)
-            return
-        if locked.status not in CAN_BE_BLOCKED:
+        elif locked.status in CAN_BE_BLOCKED:
+            _block(locked, reason=reason, by=by)
+        else:
             raise NotDone(f"{locked.label} is {locked.status}: there is nothing to block")
-        _block(locked, reason=reason, by=by)
+        note_blocked(locked)
 
 
 def unblock(
@@ -166,6 +178,7 @@ def _block(contract: Contract, *, reason: str, by: str) -> None:
 def _take_over(contract: Contract, *, reason: str, by: str) -> None:
     """A contract that code has blocked is a person's from now on."""
     Contract.objects.filter(pk=contract.pk).update(blocked_by=by, blocked_reason=reason)
+    contract.blocked_by, contract.blocked_reason = by, reason
     lift_own(
         scope=Hold.Scope.CONTRACT,
         object_uid=contract.uid,
@@ -188,6 +201,7 @@ def _release(contract: Contract, *, reason: str, by: str) -> None:
     placed = Hold.objects.open().filter(scope=Hold.Scope.CONTRACT, object_uid=contract.uid)
     for hold in placed.filter(cause=Hold.Cause.BLOCKED):
         lift_hold(hold, reason=reason, by=by)
+    note_released(contract, reason=reason, by=by)
     log.warning("contract_released", contract=contract.address, reason=reason, by=by)
 
 

@@ -8,10 +8,12 @@ from django.conf import settings
 from django.db import transaction
 
 from contracts import abi
-from contracts.custody.base import custodian
+from contracts.custody.base import WalletFacts, custodian
 from contracts.gateways.errors import GatewayError, Reverted
 from contracts.gateways.mirror import mirror
 from contracts.models import Asset, AuditEvent, Contract, ContractTransaction, Token, Wallet
+from contracts.services.networks import hedera_network
+from contracts.services.stellar_wallets import NewAccount, is_for_stellar, read_stellar_account
 from contracts.services.wallets import WalletMismatch, check_settings
 
 LCCF_VERSION = "1.1"
@@ -39,45 +41,70 @@ class NewAsset:
     by: str
 
 
-def hedera_network() -> str:
-    return f"hedera-{settings.HEDERA_NETWORK}"
-
-
 def add_wallet(*, custodian_name: str, custody_wallet_id: str, account: str, label: str, by: str) -> Wallet:
-    """Reads the wallet from custody and its account from the chain. Raises NotRegistered."""
+    """Reads the wallet from custody and its account from the chain, Hedera's or Stellar's. Raises NotRegistered."""
     try:
         facts = custodian(custodian_name).describe(custody_wallet_id)
-        account = account or facts.account or ""
-        if not account:
-            raise NotRegistered(
-                "custody knows no Hedera account of this wallet; give it with --account 0.0.x"
-            )
-        check_settings(facts, account=account)
-        on_chain = mirror().account(account)
+        is_stellar = is_for_stellar(facts, account)
+        read = read_stellar_account if is_stellar else _read_hedera_account
+        found = read(facts, account=account, custodian_name=custodian_name)
     except WalletMismatch as error:
         raise NotRegistered(str(error)) from error
     except GatewayError as error:
         raise NotRegistered(f"custody or the mirror node could not be asked: {error}") from error
-    if on_chain is None:
-        raise NotRegistered(
-            f"the account {account} does not exist on {hedera_network()}; check HEDERA_NETWORK"
-        )
     with transaction.atomic():
+        _refuse_second_account(custodian_name, custody_wallet_id, found)
         wallet, _ = Wallet.objects.update_or_create(
-            network=hedera_network(),
-            account=on_chain.account,
+            network=found.network,
+            account=found.account,
             defaults={
                 "custodian": custodian_name,
+                "role": found.role,
                 "custody_wallet_id": custody_wallet_id,
                 "custody_key_id": facts.custody_key_id,
                 "key_scheme": facts.scheme,
                 "public_key": facts.public_key,
-                "evm_address": on_chain.evm_address or "",
+                "evm_address": found.evm_address,
                 "label": label,
             },
         )
         AuditEvent.write(wallet, what="register", target=wallet.account, reason=label, by=by)
     return wallet
+
+
+def find_wallet(account: str, *, network: str) -> Wallet:
+    """The registered wallet of this account. Raises NotRegistered."""
+    wallets = {wallet.network: wallet for wallet in Wallet.objects.filter(account=account)}
+    if network in wallets:
+        return wallets[network]
+    if wallets:
+        raise NotRegistered(
+            f"the wallet {account} is on {', '.join(wallets)}, and one on {network} is needed: give another one"
+        )
+    raise NotRegistered(f"no wallet {account} on {network}; register it with manage.py add_wallet")
+
+
+def _read_hedera_account(facts: WalletFacts, *, account: str, custodian_name: str) -> NewAccount:
+    account = account or facts.account or ""
+    if not account:
+        raise NotRegistered("custody knows no Hedera account of this wallet; give it with --account 0.0.x")
+    check_settings(facts, account=account)
+    on_chain = mirror().account(account)
+    if on_chain is None:
+        raise NotRegistered(
+            f"the account {account} does not exist on {hedera_network()}; check HEDERA_NETWORK"
+        )
+    return NewAccount(hedera_network(), on_chain.account, Wallet.Role.PAYER, on_chain.evm_address or "")
+
+
+def _refuse_second_account(custodian_name: str, custody_wallet_id: str, found: NewAccount) -> None:
+    """One custody wallet signs for one account here."""
+    known = Wallet.objects.filter(custodian=custodian_name, custody_wallet_id=custody_wallet_id)
+    other = known.exclude(network=found.network, account=found.account).first()
+    if other is not None:
+        raise NotRegistered(
+            f"{custody_wallet_id} is registered as {other.account} on {other.network}; give another custody wallet"
+        )
 
 
 def add_asset(wanted: NewAsset) -> Asset:
@@ -88,28 +115,14 @@ def add_asset(wanted: NewAsset) -> Asset:
         )
     try:
         asset = _read_asset(wanted.asset)
-        contract = _read_contract(wanted.payout_contract)
+        contract = read_payout_contract(wanted.payout_contract)
     except GatewayError as error:
         raise NotRegistered(
             f"the mirror node could not be asked: {error}; check HEDERA_MIRROR_URL"
         ) from error
     with transaction.atomic():
-        _refuse_change_in_use(wanted, contract)
-        token, _ = Token.objects.update_or_create(
-            network=hedera_network(), address=contract.token["address"], defaults=contract.token
-        )
-        row, _ = Contract.objects.update_or_create(
-            network=hedera_network(),
-            address=contract.address,
-            defaults={
-                "kind": Contract.Kind.LIFECYCLE_CASH_FLOW,
-                "evm_address": contract.evm_address,
-                "label": wanted.label or f"Payouts of {asset['symbol']}",
-                "interface_version": LCCF_VERSION,
-                "wallet": wanted.wallet,
-                "payment_token": token,
-            },
-        )
+        label = wanted.label or f"Payouts of {asset['symbol']}"
+        row = store_payout_contract(contract, wallet=wanted.wallet, label=label)
         registered, _ = Asset.objects.update_or_create(
             network=hedera_network(), address=asset["address"], defaults={**asset, "payout_contract": row}
         )
@@ -119,24 +132,46 @@ def add_asset(wanted: NewAsset) -> Asset:
     return registered
 
 
-def _refuse_change_in_use(wanted: NewAsset, contract: "ReadContract") -> None:
-    """A contract with calls under way keeps its wallet and its payment token."""
-    known = (
-        Contract.objects.select_for_update()
-        .filter(network=hedera_network(), address=contract.address)
-        .first()
-    )
-    if known is None or not ContractTransaction.objects.open().filter(contract=known).exists():
-        return
-    if known.wallet_id != wanted.wallet.pk or known.payment_token.address != contract.token["address"]:
-        raise NotRegistered(f"{contract.address} has calls under way; wait for their end before changing it")
-
-
 @dataclass(frozen=True, slots=True)
 class ReadContract:
     address: str
     evm_address: str
     token: dict[str, Any]
+
+
+def store_payout_contract(read: ReadContract, *, wallet: Wallet, label: str) -> Contract:
+    """In the caller's transaction. Raises NotRegistered when calls are under way and something would change."""
+    refuse_change_in_use(
+        network=hedera_network(), address=read.address, wallet=wallet, token=read.token["address"]
+    )
+    token, _ = Token.objects.update_or_create(
+        network=hedera_network(), address=read.token["address"], defaults=read.token
+    )
+    row, _ = Contract.objects.update_or_create(
+        network=hedera_network(),
+        address=read.address,
+        defaults={
+            "kind": Contract.Kind.LIFECYCLE_CASH_FLOW,
+            "evm_address": read.evm_address,
+            "label": label,
+            "interface_version": LCCF_VERSION,
+            "wallet": wallet,
+            "payment_token": token,
+        },
+    )
+    return row
+
+
+def refuse_change_in_use(*, network: str, address: str, wallet: Wallet, token: str) -> None:
+    """A contract with calls under way keeps its wallet and its payment token, given by its address.
+
+    Raises NotRegistered. The row, if there is one, stays locked until the caller's transaction ends.
+    """
+    known = Contract.objects.select_for_update().filter(network=network, address=address).first()
+    if known is None or not ContractTransaction.objects.open().filter(contract=known).exists():
+        return
+    if known.wallet_id != wallet.pk or known.payment_token.address != token:
+        raise NotRegistered(f"{address} has calls under way; wait for their end before changing it")
 
 
 def _address(name: str, noun: str) -> tuple[str, str]:
@@ -199,7 +234,8 @@ def _maturity(interface: abi.Interface, version: str, evm_address: str) -> datet
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def _read_contract(name: str) -> ReadContract:
+def read_payout_contract(name: str) -> ReadContract:
+    """From the chain, with its payment token. Raises NotRegistered or a GatewayError."""
     address, evm_address = _address(name, "payout contract")
     interface = abi.interface("lccf", LCCF_VERSION)
     try:

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from contracts.management.users import current_user
-from contracts.models import Wallet
-from contracts.services.registering import NewAsset, NotRegistered, add_asset, hedera_network
+from contracts.services.networks import hedera_network
+from contracts.services.registering import NewAsset, NotRegistered, add_asset, find_wallet
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
                 NewAsset(
                     asset=options["asset"],
                     payout_contract=options["payout_contract"],
-                    wallet=_wallet(options["wallet"]),
+                    wallet=find_wallet(options["wallet"], network=hedera_network()),
                     label=options["label"],
                     by=current_user(),
                 )
@@ -35,12 +35,3 @@ class Command(BaseCommand):
             self.stderr.write(str(error))
             sys.exit(2)
         self.stdout.write(f"{asset.symbol} {asset.address} pays in {asset.payout_contract.payment_token}")
-
-
-def _wallet(account: str) -> Wallet:
-    wallet = Wallet.objects.filter(account=account, network=hedera_network()).first()
-    if wallet is None:
-        raise NotRegistered(
-            f"no wallet {account} on {hedera_network()}; register it with manage.py add_wallet"
-        )
-    return wallet

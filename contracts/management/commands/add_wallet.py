@@ -10,13 +10,18 @@ from contracts.services.registering import NotRegistered, add_wallet
 
 
 class Command(BaseCommand):
-    help = "Registers a custody wallet, read from custody and from the chain. Needs the custody secrets."
+    help = (
+        "Registers a custody wallet of Hedera or Stellar, read from custody and from the chain. "
+        "Needs the custody secrets."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("custody_wallet_id", help="the wallet's id at the custodian, as in wa-...")
         parser.add_argument("--custodian", choices=Wallet.Custodian.values, default=Wallet.Custodian.DFNS)
         parser.add_argument(
-            "--account", default="", help="its Hedera account 0.0.x, where custody does not know it"
+            "--account",
+            default="",
+            help="its account, 0.0.x on Hedera or G... on Stellar, where custody does not know it",
         )
         parser.add_argument("--label", default="")
 

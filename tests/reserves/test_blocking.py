@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 from pytest_django import Settings
 
@@ -165,6 +166,7 @@ class TestByPeople:
             accept_deficit(contract, units=1, until=clock.now(), reason="r", by="ann")
 
 
+@run_with(deadline=None)
 @given(order=st.permutations([(0, 101), (7, 102), (0, 103), (9, 104), (3, 105), (0, 106)]))
 def test_after_any_order_of_arrival_the_newest_ledger_has_the_last_word(order: list[tuple[int, int]]) -> None:
     contract = InvestmentContractFactory()

@@ -8,6 +8,8 @@ class PayoutsConfig(AppConfig):
     def ready(self) -> None:
         from contracts import gates
         from payouts.services import events, holding, origins, paying, snapshots, watching
+        from payouts.services.obligations import obligations_of_payouts
+        from reserves import obligations
 
         gates.register(
             snapshots.SNAPSHOT_PURPOSE,
@@ -23,3 +25,4 @@ class PayoutsConfig(AppConfig):
         )
         gates.register_hold_listener(holding.on_hold_changed)
         events.register_processors()
+        obligations.register(obligations_of_payouts)

@@ -60,9 +60,14 @@ def available_units(contract: Contract, balance: BalanceAt) -> int:
     """Free units at B; below zero when more is counted on than is there."""
     open_ones = Reservation.objects.open().filter(contract=contract)
     counted_on = sum(reservation.remaining_units for reservation in open_ones)
+    return balance.units - counted_on - drawn_after(contract, balance)
+
+
+def drawn_after(contract: Contract, balance: BalanceAt) -> int:
+    """What was paid after B as far as is known: it is part of the balance and no longer there."""
     later = Draw.objects.filter(reservation__contract=contract, consensus_ns__gt=balance.as_of_ns)
     drawn_later: int = later.aggregate(total=Sum("units"))["total"] or 0
-    return balance.units - counted_on - int(drawn_later)
+    return int(drawn_later)
 
 
 def reserve(

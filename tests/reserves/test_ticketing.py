@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def rings(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[int]:
     settings.STELLAR_NETWORK = "local"
+    settings.SOROBAN_RPC_URL = "http://127.0.0.1:1"
     rung: list[int] = []
     monkeypatch.setattr(
         doorbell, "_send", lambda name, pk, after: rung.append(pk) if name == "reserves.check" else None
@@ -28,13 +29,14 @@ def rings(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[int]:
 
 def test_contracts_at_work_and_blocked_ones_get_a_ticket_each(rings: list[int]) -> None:
     wanted = [
-        InvestmentContractFactory(status=status).pk
+        factory(status=status).pk
         for status in ("ACTIVE", "FUNDS_REACHED", "PAUSED", "BLOCKED")
+        for factory in (InvestmentContractFactory, ContractFactory)
     ]
     for status in ("DRAFT", "FINISHED"):
         InvestmentContractFactory(status=status)
     InvestmentContractFactory(network="stellar-testnet")
-    ContractFactory()
+    ContractFactory(network="hedera-testnet")
 
     made = open_tickets(by="olivia")
 
@@ -47,6 +49,13 @@ def test_contracts_at_work_and_blocked_ones_get_a_ticket_each(rings: list[int]) 
 def test_only_the_named_ones() -> None:
     first, _ = InvestmentContractFactory(), InvestmentContractFactory()
     assert len(open_tickets([first.address, "C-unknown"])) == 1
+
+
+def test_without_a_soroban_rpc_only_payout_contracts_are_looked_at(settings: Settings) -> None:
+    settings.SOROBAN_RPC_URL = ""
+    investment, payout = InvestmentContractFactory(), ContractFactory()
+    made = open_tickets([investment.address, payout.address])
+    assert PaymentAvailability.objects.get(pk__in=made).contract == payout
 
 
 def test_five_runs_at_once_open_one_ticket_for_each_contract(rings: list[int]) -> None:

@@ -2,13 +2,15 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from contracts.amounts import format_units
+from contracts.amounts import counted, format_units
 from contracts.management.users import current_user
 from contracts.models import Contract
+from contracts.services.networks import hedera_network, stellar_network
 from reserves.models import PaymentAvailability
-from reserves.services.ticketing import open_tickets, stellar_network
+from reserves.services.ticketing import contracts_here, open_tickets
 
 Status = PaymentAvailability.Status
 POLL_SECONDS = 0.5
@@ -17,7 +19,8 @@ SHORT_OR_FAILED, BAD_INPUT = 1, 2
 
 class Command(BaseCommand):
     help = (
-        "Asks on chain whether the reserves of investment contracts cover their next payments. "
+        "Asks on chain whether the reserves of investment contracts cover their next payments, and whether "
+        "payout contracts have what is due within the horizon. "
         "With --wait: exit 0 all do, 1 one is short or could not be asked; 2 bad input."
     )
 
@@ -38,11 +41,11 @@ class Command(BaseCommand):
             raise SystemExit(SHORT_OR_FAILED)
 
     def _refuse_unknown(self, addresses: list[str]) -> None:
-        known = Contract.objects.filter(kind=Contract.Kind.INVESTMENT, network=stellar_network())
-        unknown = set(addresses) - set(known.filter(address__in=addresses).values_list("address", flat=True))
+        known = contracts_here().filter(address__in=addresses)
+        unknown = set(addresses) - set(known.values_list("address", flat=True))
         if unknown:
             raise CommandError(
-                f"no investment contract on {stellar_network()} has the address {', '.join(sorted(unknown))}; "
+                f"no contract on {_networks()} has the address {', '.join(sorted(unknown))}; "
                 "the contracts list in the admin has their addresses",
                 returncode=BAD_INPUT,
             )
@@ -66,12 +69,35 @@ class Command(BaseCommand):
         return all_good
 
 
+def _networks() -> str:
+    if settings.SOROBAN_RPC_URL:
+        return f"{hedera_network()} or {stellar_network()}"
+    return f"{hedera_network()} (SOROBAN_RPC_URL is empty, so none on Stellar is checked)"
+
+
 def _line(check: PaymentAvailability) -> str:
-    token = check.contract.payment_token
     if check.status == Status.FAILED:
         return f"{check.contract}: FAILED {check.error_class}: {check.error_text}"
+    is_payout = check.contract.kind == Contract.Kind.LIFECYCLE_CASH_FLOW
+    return f"{check.contract}: {_payout_words(check) if is_payout else _investment_words(check)}"
+
+
+def _investment_words(check: PaymentAvailability) -> str:
     if not check.required_funds_units:
-        return f"{check.contract}: covered, as of ledger {check.ledger}"
-    missing = format_units(int(check.required_funds_units), decimals=token.decimals, symbol=token.symbol)
+        return f"covered, as of ledger {check.ledger}"
     effect = f", {check.get_outcome_display()}" if check.outcome else ""
-    return f"{check.contract}: missing {missing}, as of ledger {check.ledger}{effect}"
+    return f"missing {_shown(check, check.required_funds_units)}, as of ledger {check.ledger}{effect}"
+
+
+def _payout_words(check: PaymentAvailability) -> str:
+    days = settings.RESERVE_HORIZON_DAYS
+    horizon = f"within {counted(days, 'day')}" if days else "now"
+    due = f"{_shown(check, check.due_units or 0)} due {horizon}"
+    if not check.required_funds_units:
+        return f"covered, {due}, as of block {check.ledger}"
+    return f"missing {_shown(check, check.required_funds_units)} of {due}, as of block {check.ledger}"
+
+
+def _shown(check: PaymentAvailability, units: int) -> str:
+    token = check.contract.payment_token
+    return format_units(int(units), decimals=token.decimals, symbol=token.symbol)

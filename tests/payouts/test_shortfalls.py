@@ -4,11 +4,13 @@ import re
 
 from pytest_django.fixtures import Settings
 
-from contracts.models import AuditEvent, ContractTransaction, Hold
+from contracts.models import AuditEvent, Contract, ContractTransaction, Hold, Notice
 from payouts.models import Distribution
 from payouts.services.funding import is_in_flight
-from reserves.models import Reservation
-from tests.running import Status, assert_all_paid_once, idle, moves, start, until_planned
+from payouts.services.starting import execute_distribution
+from reserves.models import PaymentAvailability, Reservation
+from reserves.services.ticketing import open_tickets
+from tests.running import Status, assert_all_paid_once, create, idle, moves, start, until_planned
 from tests.world import Pump, World
 
 
@@ -58,6 +60,45 @@ def test_of_two_runs_on_one_balance_the_first_runs_and_the_second_is_held_withou
     paid = first.paid_units + second.paid_units
     assert sum(setting.balances().values()) == paid
     assert setting.contract_balance() == 120_000_000 - paid
+
+
+def test_tickets_that_find_money_missing_hold_nothing_and_block_nothing(world: World, pump: Pump) -> None:
+    """Reservations hold the run that lacks money; the ticket only says so, as often as it is asked."""
+    setting = world.asset(holders=3, fund=100_000_000)
+    contract = setting.asset.payout_contract
+    runs = [create(setting.asset.address, amount="60") for _ in range(2)]
+    open_tickets([contract.address])
+    pump.drain()
+    for run in runs:
+        execute_distribution(run, by="tests")
+
+    def have_ended() -> bool:
+        open_tickets([contract.address])
+        return {run.status for run in Distribution.objects.all()} == {Status.COMPLETED, Status.HELD}
+
+    pump.run(have_ended)
+    for _ in range(3):
+        open_tickets([contract.address])
+        idle(pump)
+
+    tickets = PaymentAvailability.objects.filter(contract=contract, status="PROCESSED")
+    # Of two answers as of one block the second changes nothing.
+    answers = list(
+        tickets.exclude(outcome="OUTDATED").order_by("pk").values_list("required_funds_units", "outcome")
+    )
+    first, second = Distribution.objects.order_by("status")
+    missing = 20_000_000 - (60_000_000 - first.paid_units)
+    assert set(answers) == {(20_000_000, "SHORT"), (missing, "SHORT")}
+    assert len(answers) > 4
+    assert Notice.objects.filter(cause=Notice.Cause.SHORT).count() == 1, (
+        "one alarm, not ended by what is in flight"
+    )
+    contract.refresh_from_db()
+    assert {first.pk, second.pk} == {run.pk for run in runs}
+    assert moves(first) == ["PENDING", "PLANNING", "PROCESSING", "COMPLETED"]
+    assert moves(second) == ["PENDING", "PLANNING", "HELD"]
+    assert AuditEvent.objects.filter(noun="hold").count() == 1
+    assert (contract.status, contract.blocked_at) == (Contract.Status.ACTIVE, None)
 
 
 def test_an_exactly_funded_run_in_many_batches_never_holds_itself(

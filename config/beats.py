@@ -46,6 +46,7 @@ def table() -> list[Entry]:
             queue="checks",
             expires=240,
         ),
+        Entry("reserves: refresh books", "reserves.refresh_books", every(300), queue="checks", expires=240),
         Entry("reserves: forget old checks", "reserves.forget_old", every(3600), queue="checks", expires=600),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
         Entry("contracts: send notices", "contracts.send_notices", every(10), expires=10),

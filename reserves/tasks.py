@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from reserves.services import checking, ticketing
+from reserves.services import checking, refreshing, ticketing
 
 
 @shared_task(name="reserves.check_payment_availability")
@@ -23,3 +23,13 @@ def sweep() -> None:
 @shared_task(name="reserves.forget_old")
 def forget_old() -> None:
     ticketing.forget_old()
+
+
+@shared_task(name="reserves.refresh_book")
+def refresh_book(pk: int) -> None:
+    refreshing.refresh_book(pk)
+
+
+@shared_task(name="reserves.refresh_books")
+def refresh_books() -> None:
+    refreshing.refresh_books()

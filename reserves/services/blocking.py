@@ -156,6 +156,19 @@ def accept_deficit(contract: Contract, *, units: int, until: datetime | None, re
         AuditEvent.write(contract, what="accept deficit", target=words, reason=reason, by=by)
 
 
+def release_own(pk: int, *, reason: str) -> Contract | None:
+    """The contract, locked, its block lifted if code has placed it; None where a person's block stands.
+
+    In the caller's transaction.
+    """
+    contract = _locked(pk)
+    if contract.status == Status.BLOCKED:
+        if contract.blocked_by != PAYDATE:
+            return None
+        _release(contract, reason=reason, by=PAYDATE)
+    return contract
+
+
 def _locked(pk: int) -> Contract:
     rows = Contract.objects.select_for_update(of=("self",)).select_related("payment_token")
     return rows.get(pk=pk)

@@ -87,7 +87,8 @@ def test_ledgers_went_on_while_nobody_served(tmp_path: Path) -> None:
     with desk(tmp_path) as after:
         now = after.rpc.get_latest_ledger()
         assert 720 <= now.sequence - then.sequence <= 724
-        assert now.close_time - then.close_time >= 3_600
+        # The first ledgers closed at once, a second apart, and were ahead of the clock.
+        assert now.close_time - then.close_time >= 3_590
 
 
 def test_transactions_and_events_are_kept_for_a_week(tmp_path: Path) -> None:

@@ -107,6 +107,16 @@ class ChainEventAdmin(EvidenceAdmin):
     raw = column("Data", _raw)
 
 
+def _cursor(row: EventListener) -> SafeString:
+    """On Stellar the place after the last event that was looked at, on Hedera a time."""
+    return cells.code(row.cursor) if row.cursor else cells.consensus(row.cursor_at)
+
+
+def _next_look(row: EventListener) -> SafeString | str:
+    """Payout contracts are looked at when a distribution asks for it."""
+    return cells.moment(row.next_read_at) if row.network.startswith("stellar-") else "when it is needed"
+
+
 @admin.register(EventListener)
 class EventListenerAdmin(EvidenceAdmin):
     list_display = ("address", "network", "enabled", "cursor", "reached", "read", "lag", "problem")
@@ -123,11 +133,14 @@ class EventListenerAdmin(EvidenceAdmin):
         "until",
         "read",
         "lag",
+        "next_look",
+        "failures",
         "problem",
     )
-    readonly_fields = ("cursor", "reached", "until", "read", "lag", "problem")
+    readonly_fields = ("cursor", "reached", "until", "read", "lag", "next_look", "problem")
 
-    cursor = column("Next reading from", lambda row: cells.consensus(row.cursor_at))
+    cursor = column("Next reading from", _cursor)
+    next_look = column("Next look", _next_look)
     reached = column("Newest log seen", lambda row: cells.consensus(row.reached_at))
     until = column("Chain at the last reading", lambda row: cells.consensus(row.read_until))
     read = column("Last read at", lambda row: cells.moment(row.read_at) if row.read_at else "not read yet")

@@ -29,6 +29,7 @@ class EventListener(models.Model):
         help_text="Stellar only: after which of the RPC's events the next reading starts.",
     )
     next_read_at = models.DateTimeField(default=clock.now)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Looks in a row that failed.")
     reached_at = models.CharField(
         max_length=24, blank=True, help_text="Consensus time of the newest log seen."
     )

@@ -27,7 +27,11 @@ class Processor:
     since: Callable[["Contract"], str]
 
 
+# Reads the contract's state and settles by it what its events may not tell any more. Raises GatewayError.
+Heal = Callable[["Contract"], None]
+
 _processors: dict[tuple[str, str], Processor] = {}
+_healers: dict[str, Heal] = {}
 
 
 def register(interface: str, events: Iterable[str], processor: Processor) -> None:
@@ -46,3 +50,16 @@ def earliest(interface: str, contract: "Contract") -> str:
     """The consensus time from which a contract's logs have to be read, as far as the apps above know."""
     owners = {one.since for (name, _), one in _processors.items() if name == interface}
     return min(filter(None, (since(contract) for since in owners)), default="")
+
+
+def register_healer(interface: str, heal: Heal) -> None:
+    """Called from ``AppConfig.ready``. It is asked outside of a transaction: before a contract's first reading, and
+    when events are lost."""
+    if interface in _healers:
+        raise ValueError(f"{interface} is healed by somebody already")
+    _healers[interface] = heal
+
+
+def heal(interface: str, contract: "Contract") -> None:
+    if interface in _healers:
+        _healers[interface](contract)

@@ -48,6 +48,13 @@ def table() -> list[Entry]:
         ),
         Entry("reserves: refresh books", "reserves.refresh_books", every(300), queue="checks", expires=240),
         Entry("reserves: forget old checks", "reserves.forget_old", every(3600), queue="checks", expires=600),
+        Entry(
+            "chainsync: follow contracts",
+            "chainsync.follow_due",
+            every(max(1, settings.BLOCKCHAIN_POLLING_INTERVAL_ACTIVE // 1000)),
+            queue="sync",
+            expires=10,
+        ),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
         Entry("contracts: send notices", "contracts.send_notices", every(10), expires=10),
         Entry(

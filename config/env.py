@@ -193,7 +193,10 @@ class Payouts(BaseModel):
         60_000, ge=500, le=3_600_000, description="Milliseconds between reads of a quiet contract's events."
     )
     BLOCKCHAIN_POLLING_INTERVAL_ACTIVE: int = Field(
-        2_000, ge=250, le=3_600_000, description="Milliseconds between reads while a distribution runs."
+        2_000,
+        ge=250,
+        le=3_600_000,
+        description="Milliseconds between reads while a distribution runs, or a contract is BLOCKED.",
     )
     SCHEDULED_PAYOUTS_CRON: Cron = Field(
         "*/30 * * * * *", description="When due distributions are looked for."

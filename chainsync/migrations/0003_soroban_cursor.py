@@ -24,6 +24,11 @@ class Migration(migrations.Migration):
             name="next_read_at",
             field=models.DateTimeField(default=contracts.clock.now),
         ),
+        migrations.AddField(
+            model_name="eventlistener",
+            name="failures",
+            field=models.PositiveSmallIntegerField(default=0, help_text="Looks in a row that failed."),
+        ),
         migrations.AlterField(
             model_name="chainevent",
             name="block",

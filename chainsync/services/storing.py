@@ -20,6 +20,7 @@ from contracts.gateways.mirror import Log
 from contracts.models import Contract, ContractTransaction
 
 log = structlog.get_logger(__name__)
+FAMILIES = {Contract.Kind.LIFECYCLE_CASH_FLOW: "lccf", Contract.Kind.INVESTMENT: "investment"}
 HASH_DIGITS = 64  # logs carry the first 32 of the 48 bytes of a transaction's hash
 
 Place = tuple[str, int]
@@ -47,7 +48,8 @@ class NewEvent:
 
 
 def interface_of(contract: Contract) -> str:
-    return f"lccf/{contract.interface_version}"
+    """As processors are registered for: lccf/1.1, investment/1."""
+    return f"{FAMILIES[Contract.Kind(contract.kind)]}/{contract.interface_version}"
 
 
 def event_of_log(contract: Contract, entry: Log) -> NewEvent:
@@ -64,13 +66,13 @@ def event_of_log(contract: Contract, entry: Log) -> NewEvent:
         event = abi.interface(*interface_of(contract).split("/")).decode_log(entry.topics, entry.data)
     except ValueError as error:
         return replace(raw, trouble=f"malformed: {error}")
-    return _understood(contract, raw, event.name, event.args) if event else raw
+    return understood(contract, raw, event.name, event.args) if event else raw
 
 
 def events_of_call(contract: Contract, call: ContractTransaction) -> list[NewEvent]:
     """The events in the final result of a successful call of ours, which proves them."""
     return [
-        _understood(contract, _stored_log(call, event), event["name"], event["args"])
+        understood(contract, _stored_log(call, event), event["name"], event["args"])
         for event in (call.result or {}).get("events", ())
         if "index" in event
     ]
@@ -88,7 +90,8 @@ def _stored_log(call: ContractTransaction, event: dict[str, Any]) -> NewEvent:
     )
 
 
-def _understood(contract: Contract, raw: NewEvent, name: str, args: dict[str, Any]) -> NewEvent:
+def understood(contract: Contract, raw: NewEvent, name: str, args: dict[str, Any]) -> NewEvent:
+    """What an event of this name is about, as its processor says; nothing of ours without one."""
     processor = processor_of(interface_of(contract), name)
     try:
         key = processor.key(args) if processor else ""

@@ -205,6 +205,32 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
             },
         ),
+        migrations.CreateModel(
+            name="SeenState",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("is_paused", models.BooleanField(blank=True, null=True)),
+                ("is_funds_reached", models.BooleanField(blank=True, null=True)),
+                ("ledger", models.BigIntegerField()),
+                ("read_at", models.DateTimeField(default=contracts.clock.now)),
+                (
+                    "contract",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="seen_state",
+                        to="contracts.contract",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": ("view",),
+            },
+        ),
         migrations.AddConstraint(
             model_name="investmentbook",
             constraint=models.CheckConstraint(

@@ -15,11 +15,11 @@ def viewer() -> User:
     return person("viewer", *Permission.objects.filter(codename__startswith="view_"))
 
 
-def operator(*names: str) -> User:
+def operator(*names: str, name: str = "olivia") -> User:
     """Sees everything and may do what is named, as in ``contracts.place_hold``."""
     pairs = [name.split(".") for name in names]
     powers = [Permission.objects.get(content_type__app_label=app, codename=code) for app, code in pairs]
-    return person("olivia", *Permission.objects.filter(codename__startswith="view_"), *powers)
+    return person(name, *Permission.objects.filter(codename__startswith="view_"), *powers)
 
 
 def person(name: str, *powers: Permission) -> User:

@@ -1,8 +1,8 @@
-"""Buttons: a GET shows a form, only a POST with its token and a reason acts, and a service does the work."""
+"""Buttons: a GET shows a form, only a POST with its token acts, most with a reason, and a service does the work."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Protocol
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -25,12 +25,13 @@ class ReasonForm(BaseDialogForm):
     )
 
 
-class Act(Protocol):
-    """Calls one service and says in one sentence what happened. ``row`` is None for a button above a list."""
+class PlainForm(BaseDialogForm):
+    """Asks for nothing: of what changes nothing that a reason would be wanted for."""
 
-    __name__: str
 
-    def __call__(self, admin: Any, /, request: HttpRequest, row: Any, reason: str) -> str: ...
+# Calls one service and says in one sentence what happened: ``(admin, request, row, **fields of the form)``.
+# ``row`` is None for a button above a list.
+Act = Callable[..., str]
 
 
 def button(
@@ -42,7 +43,7 @@ def button(
     refusals: tuple[type[Exception], ...] = (),
     icon: str = "",
     variant: ActionVariant = ActionVariant.DEFAULT,
-    form: type[ReasonForm] = ReasonForm,
+    form: type[BaseDialogForm] = ReasonForm,
 ) -> Callable[[Act], Any]:
     """Makes an admin's method a button with a dialog.
 
@@ -52,11 +53,11 @@ def button(
 
     def decorate(act: Act) -> Any:
         def view(
-            admin: Any, request: HttpRequest, filled: ReasonForm, object_id: str | None = None
+            admin: Any, request: HttpRequest, filled: BaseDialogForm, object_id: str | None = None
         ) -> HttpResponse:
             row = None if object_id is None else _row(admin, request, object_id)
             try:
-                messages.success(request, act(admin, request, row, filled.cleaned_data["reason"]))
+                messages.success(request, act(admin, request, row, **_given(filled)))
             except refusals as error:
                 messages.error(request, str(error))
             return _back(admin, request, row)
@@ -84,6 +85,11 @@ def button(
 def who(request: HttpRequest) -> str:
     """The name that services write into the audit trail."""
     return request.user.get_username()
+
+
+def _given(filled: BaseDialogForm) -> dict[str, Any]:
+    """Without the marks that the dialog itself puts into its form."""
+    return {name: value for name, value in filled.cleaned_data.items() if not name.startswith("_")}
 
 
 def _row(admin: Any, request: HttpRequest, object_id: str) -> Any:

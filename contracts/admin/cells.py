@@ -35,6 +35,11 @@ class Hbar:
     symbol = "HBAR"
 
 
+class Lumen:
+    decimals = 7
+    symbol = "XLM"
+
+
 def badge(status: str, *, tone: str = "") -> SafeString:
     """A status in the colour of its meaning; the word is always there, too."""
     tone = tone or _TONE_OF.get(status, "quiet")
@@ -53,8 +58,11 @@ def money(units: int | None, unit: Unit, *, base: str = "base units") -> SafeStr
     return format_html('<span class="pd-money">{} <small>{} {}</small></span>', shown, units, base)
 
 
-def fee(tinybars: int | None) -> SafeString:
-    return money(tinybars, Hbar(), base="tinybars")
+def fee(units: int | None, *, network: str = "") -> SafeString:
+    """What a network took for a call, in its own money."""
+    if network.startswith("stellar-"):
+        return money(units, Lumen(), base="stroops")
+    return money(units, Hbar(), base="tinybars")
 
 
 def moment(at: datetime | None) -> SafeString:
@@ -79,6 +87,14 @@ def consensus(text: str) -> SafeString:
 def code(text: object) -> SafeString:
     """An address, an id or a hash, in letters of one width."""
     return format_html('<code class="pd-code">{}</code>', text) if text else unknown()
+
+
+def explored(text: object, address: str | None) -> SafeString:
+    """An id with its page in a public explorer, where there is one; nothing of Paydate's is sent along."""
+    if not address:
+        return code(text)
+    link = '<a class="pd-link" href="{}" target="_blank" rel="noopener noreferrer">look it up</a>'
+    return format_html("{} " + link, code(text), address)
 
 
 def raw_bytes(data: bytes | memoryview | None, sha384_or_256: str) -> SafeString:

@@ -1,15 +1,17 @@
-"""Wallets, tokens, contracts and assets: registered by command from custody and the chain, looked at here."""
+"""Wallets, tokens and assets: registered by command from custody and the chain, looked at here."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.enums import ActionVariant
 
 from contracts.admin import cells
+from contracts.admin.adding import BackingForm
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
 from contracts.models import Asset, Contract, Holding, Token, Wallet
+from contracts.services.backing import NotBacked, back_asset
 from contracts.services.wallets import WalletNotStarted, start_wallet, stop_wallet
 
 
@@ -104,64 +106,6 @@ class TokenAdmin(EvidenceAdmin):
     evm = column("EVM address", lambda token: cells.code(token.evm_address))
 
 
-def _deficit(contract: Contract) -> object:
-    if contract.accepted_deficit_units is None:
-        return "none accepted"
-    return cells.money(contract.accepted_deficit_units, contract.payment_token)
-
-
-def _blocked(contract: Contract) -> object:
-    return cells.moment(contract.blocked_at) if contract.blocked_at else "not blocked"
-
-
-def _checked(contract: Contract) -> object:
-    return cells.moment(contract.checked_at) if contract.checked_at else "never checked"
-
-
-def _required(contract: Contract) -> object:
-    """Before the first check nobody has asked what is missing, and a zero would look like an answer."""
-    if contract.checked_at is None:
-        return "never checked"
-    return cells.money(contract.required_funds_units, contract.payment_token)
-
-
-@admin.register(Contract)
-class ContractAdmin(HoldButtons, EvidenceAdmin):
-    list_display = ("label", "state", "on_chain", "kind", "payment_token", "wallet", "checked")
-    list_filter = ("status", "kind", "network")
-    list_select_related = ("payment_token", "wallet")
-    search_fields = ("label", "address", "evm_address", "uid")
-    actions_detail = ("place_hold", "lift_hold")
-    fieldsets = (
-        (None, {"fields": ("label", "state", "kind", "network", "on_chain", "evm", "interface_version")}),
-        ("Paying", {"fields": ("wallet", "payment_token", "batch_size")}),
-        ("Reserve", {"fields": ("checked", "required", "blocked", "accepted_deficit")}),
-        ("Registered", {"fields": ("uid", "created_at")}),
-    )
-    readonly_fields = (
-        "uid",
-        "state",
-        "on_chain",
-        "evm",
-        "batch_size",
-        "checked",
-        "required",
-        "blocked",
-        "accepted_deficit",
-    )
-
-    state = column("Status", lambda contract: cells.badge(contract.status), order="status")
-    on_chain = column("Address", lambda contract: cells.code(contract.address), order="address")
-    evm = column("EVM address", lambda contract: cells.code(contract.evm_address))
-    batch_size = column(
-        "Learned batch size", lambda contract: contract.learned_batch_size or "not learned yet"
-    )
-    checked = column("Reserve checked at", _checked)
-    required = column("Missing", _required)
-    blocked = column("Blocked at", _blocked)
-    accepted_deficit = column("Accepted deficit", _deficit)
-
-
 def _maturity(asset: Asset) -> object:
     return cells.moment(asset.maturity_at) if asset.maturity_at else "none"
 
@@ -176,7 +120,7 @@ class AssetAdmin(HoldButtons, EvidenceAdmin):
     list_filter = ("kind", "sync_status", "network")
     list_select_related = ("payout_contract",)
     search_fields = ("symbol", "name", "isin", "address", "evm_address", "uid")
-    actions_detail = ("place_hold", "lift_hold")
+    actions_detail = ("set_backing", "place_hold", "lift_hold")
     fieldsets = (
         (None, {"fields": ("symbol", "name", "isin_or_none", "kind", "decimals", "maturity")}),
         (
@@ -209,6 +153,23 @@ class AssetAdmin(HoldButtons, EvidenceAdmin):
     sync = column("Holders read", lambda asset: cells.badge(asset.sync_status), order="sync_status")
     synced = column("Last read at", _synced)
     sync_problem = column("Last problem", lambda asset: cells.words(asset.sync_error))
+
+    @button(
+        "Set backing contract",
+        permission="contracts.set_backing_contract",
+        available=lambda asset: True,
+        explained="While the contract behind an asset is BLOCKED, the asset's payouts are held before their first "
+        "signature. They go on by themselves when the block ends, or when another contract is set here.",
+        refusals=(NotBacked,),
+        icon="shield",
+        form=BackingForm,
+    )
+    def set_backing(self, request: HttpRequest, row: Asset, reason: str, contract: Contract | None) -> str:
+        if not back_asset(row, contract, reason=reason, by=who(request)):
+            return "Nothing to do: it was set so already."
+        if contract is None:
+            return "No contract stands behind the asset any more."
+        return f"{contract.label} stands behind the asset: while it is BLOCKED, payouts are held."
 
 
 @admin.register(Holding)

@@ -1,8 +1,10 @@
 """The book of every on-chain call, and the bytes that were signed for it."""
 
 import json
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,6 +15,7 @@ from contracts.admin import cells
 from contracts.admin.base import EvidenceAdmin, EvidenceInline
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
+from contracts.explorers import transaction_link
 from contracts.models import ContractTransaction, CustodyBudget, ExpiryDeclaration, SignedBody
 from contracts.services.declaring import NotDeclared, declare_expired, may_be_declared
 
@@ -35,6 +38,22 @@ def gas_words(row: ContractTransaction) -> SafeString:
     return format_html(
         '<span class="pd-money">{} <small>of {} gas</small></span>', used, f"{row.gas_limit:,}"
     )
+
+
+def chain_id(row: ContractTransaction) -> SafeString:
+    return cells.explored(row.transaction_id, transaction_link(row.wallet.network, row.transaction_id))
+
+
+def fee(row: ContractTransaction) -> SafeString:
+    return cells.fee(row.fee_units, network=row.wallet.network)
+
+
+def _most_fee(row: ContractTransaction) -> SafeString:
+    return cells.fee(row.max_fee_units, network=row.wallet.network)
+
+
+def _number(value: int | None) -> object:
+    return cells.unknown() if value is None else str(value)
 
 
 def _valid_until(row: ContractTransaction) -> SafeString:
@@ -84,6 +103,11 @@ class ExpiryDeclarationInline(EvidenceInline):
     show_change_link = False
 
 
+ON_HEDERA = ("chain_id", "consensus", "chain_hash", "valid_until", "gas", "fee", "most_fee")
+# A hash is the id there, and the fee is for all resources: there is no gas to tell of.
+ON_STELLAR = ("chain_id", "consensus", "in_ledger", "source_sequence", "valid_until", "fee", "most_fee")
+
+
 @admin.register(ContractTransaction)
 class ContractTransactionAdmin(EvidenceAdmin):
     list_display = (
@@ -106,7 +130,7 @@ class ContractTransactionAdmin(EvidenceAdmin):
             None,
             {"fields": ("subject_words", "function", "attempt", "state", "waits", "next_step", "unresolved")},
         ),
-        ("On chain", {"fields": ("chain_id", "consensus", "chain_hash", "valid_until", "gas", "fee")}),
+        ("On chain", {"fields": ON_HEDERA}),
         ("Error", {"fields": ("error_class_words", "error_words")}),
         (
             "Call",
@@ -153,6 +177,9 @@ class ContractTransactionAdmin(EvidenceAdmin):
         "valid_until",
         "gas",
         "fee",
+        "most_fee",
+        "source_sequence",
+        "in_ledger",
         "error_class_words",
         "error_words",
         "guard",
@@ -163,7 +190,7 @@ class ContractTransactionAdmin(EvidenceAdmin):
 
     subject_words = column("Subject", lambda row: cells.code(row.subject), order="subject")
     state = column("Status", lambda row: cells.badge(row.status), order="status")
-    chain_id = column("Transaction id", lambda row: cells.code(row.transaction_id))
+    chain_id = column("Transaction id", chain_id)
     problem = column("Error, or what it waits for", trouble)
     waits = column("Waits for", lambda row: cells.words(row.waiting_reason, empty="nothing"))
     next_step = column("Next step", _next)
@@ -172,13 +199,29 @@ class ContractTransactionAdmin(EvidenceAdmin):
     chain_hash = column("Hash", lambda row: cells.code(row.hash))
     valid_until = column("Valid until", _valid_until)
     gas = column("Gas used", gas_words)
-    fee = column("Fee", lambda row: cells.fee(row.fee_units))
+    fee = column("Fee", fee)
+    most_fee = column("Highest fee allowed", _most_fee)
+    source_sequence = column("Sequence number of the source", lambda row: _number(row.sequence))
+    in_ledger = column("Ledger", lambda row: _number(row.ledger))
     error_class_words = column("Kind", lambda row: cells.words(row.error_class))
     error_words = column("In words", lambda row: cells.words(row.error_text))
     guard = column("Guarded on chain", _guard)
     call = column("Arguments", lambda row: _document(row.arguments))
     answer = column("Result", lambda row: _document(row.result))
     adopted = column("Found on chain at", _adopted)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ContractTransaction]:
+        rows: QuerySet[ContractTransaction] = super().get_queryset(request)
+        return rows.select_related("wallet")
+
+    def get_fieldsets(self, request: HttpRequest, obj: ContractTransaction | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not obj.is_on_stellar:
+            return fieldsets
+        return [
+            (title, {"fields": ON_STELLAR} if title == "On chain" else options)
+            for title, options in fieldsets
+        ]
 
     @button(
         "Declare expired",

@@ -17,6 +17,7 @@ from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
+from contracts.admin.tables import section_context
 from payouts.admin import words
 from payouts.admin.forms import DistributionForm, StartForm
 from payouts.admin.retrying import RetryButton
@@ -107,15 +108,11 @@ class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        shown = request.GET.get("show", "")
-        shown = shown if shown in SECTIONS else "batches"
         context = self._context(
             request,
             title=row.concept or f"Distribution {row.uid}",
             original=row,
-            table=SECTIONS[shown][1](row, request),
-            shown=shown,
-            sections=[(name, title) for name, (title, _) in SECTIONS.items()],
+            **section_context(SECTIONS, row, request),
             **self._progress(request, row),
         )
         return TemplateResponse(request, PAGE, context)

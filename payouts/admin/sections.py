@@ -1,67 +1,25 @@
 """The sections under a distribution: each is one table, and only the one that is looked at is read."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 
 from contracts.admin import cells
-from contracts.admin.control import ends, hold_state, moved
-from contracts.admin.transactions import gas_words, trouble
+from contracts.admin.tables import Choice, Section, Table, audit_table, holds_table, paged
+from contracts.admin.transactions import chain_id, gas_words, trouble
 from contracts.gateways.errors import GatewayError
-from contracts.models import AuditEvent, ContractTransaction, Hold
+from contracts.models import ContractTransaction, Hold
 from payouts.models import Batch, Distribution, Payment
 from payouts.services.showing import compare_with_chain, transactions_of
 
-ROWS = 50
 MOST_DIFFERENCES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    text: str
-    value: str
-    is_chosen: bool
-
-
-@dataclass(frozen=True)
-class Table:
-    """Cells are safe HTML or plain values; ``page`` is None for a table that fits."""
-
-    headers: tuple[str, ...]
-    rows: Sequence[tuple[object, ...]]
-    empty: str
-    page: "Page[Any] | None" = None
-    choices: list[Choice] = field(default_factory=list)
-    search: str | None = None
-    note: str = ""
-    facts: list[tuple[str, object]] = field(default_factory=list)
-
-
-Section = Callable[[Distribution, HttpRequest], Table]
-
-
-def _table(
-    rows: QuerySet[Any],
-    request: HttpRequest,
-    show: Callable[[Any], tuple[object, ...]],
-    headers: Iterable[str],
-    empty: str,
-    **more: Any,
-) -> Table:
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
-    return Table(
-        tuple(headers), [show(row) for row in page], empty, page if page.has_other_pages() else None, **more
-    )
 
 
 def batches(distribution: Distribution, request: HttpRequest) -> Table:
     headers = ("Batch", "Kind", "Status", "Holders", "Paid", "Failed", "Retries", "Why", "Settled at")
     rows = distribution.batches.defer("holders").order_by("number")
-    return _table(rows, request, _batch, headers, "No batches yet: they are cut when the plan is closed.")
+    return paged(rows, request, _batch, headers, "No batches yet: they are cut when the plan is closed.")
 
 
 def _batch(row: Batch) -> tuple[object, ...]:
@@ -98,7 +56,7 @@ def payments(distribution: Distribution, request: HttpRequest) -> Table:
         *(Choice(one, one, one == status) for one in Payment.Status.values),
     ]
     show = _payment_of(distribution)
-    return _table(rows, request, show, headers, empty, choices=choices, search=holder)
+    return paged(rows, request, show, headers, empty, choices=choices, search=holder)
 
 
 def _payment_of(distribution: Distribution) -> Callable[[Payment], tuple[object, ...]]:
@@ -139,22 +97,19 @@ def transactions(distribution: Distribution, request: HttpRequest) -> Table:
         return (
             cells.titled(cells.link(row, names.get(row.subject, row.subject)), f"attempt {row.attempt}"),
             cells.badge(row.status),
-            cells.code(row.transaction_id),
+            chain_id(row),
             trouble(row),
             gas_words(row),
             cells.fee(row.fee_units),
             cells.consensus(row.consensus_at),
         )
 
-    return _table(
-        transactions_of(distribution), request, show, headers, "Nothing was planned for the chain yet."
-    )
+    rows = transactions_of(distribution).select_related("wallet")
+    return paged(rows, request, show, headers, "Nothing was planned for the chain yet.")
 
 
 def holds(distribution: Distribution, request: HttpRequest) -> Table:
-    headers = ("State", "On", "Cause", "Reason", "Placed", "Lifted", "Lifted because")
-    rows = Hold.objects.filter(_covering(distribution)).order_by("-placed_at")
-    return _table(rows, request, _hold, headers, "No hold has ever covered it.")
+    return holds_table(_covering(distribution), request)
 
 
 def _covering(distribution: Distribution) -> Q:
@@ -165,39 +120,14 @@ def _covering(distribution: Distribution) -> Q:
     return covered
 
 
-def _hold(row: Hold) -> tuple[object, ...]:
-    lifted = (
-        cells.moment(row.lifted_at) + cells.words(f" by {row.lifted_by}")
-        if row.lifted_at
-        else f"open; it ends {ends(row)}"
-    )
-    placed = cells.moment(row.placed_at) + cells.words(f" by {row.placed_by}")
-    name = cells.link(row, "everything" if row.scope == Hold.Scope.GLOBAL else f"the {row.scope.lower()}")
-    return (
-        hold_state(row),
-        name,
-        row.cause,
-        cells.words(row.reason),
-        placed,
-        lifted,
-        cells.words(row.lift_reason),
-    )
-
-
 def audit(distribution: Distribution, request: HttpRequest) -> Table:
-    headers = ("At", "What", "From and to", "Reason", "By")
     concerned = Q(noun="distribution", object_id=distribution.pk)
     concerned |= Q(noun="batch", object_id__in=distribution.batches.values("pk"))
     concerned |= Q(noun="hold", object_id__in=Hold.objects.filter(_covering(distribution)).values("pk"))
     concerned |= Q(
         noun="contracttransaction", object_id__in=transactions_of(distribution).order_by().values("pk")
     )
-    rows = AuditEvent.objects.filter(concerned).order_by("-at", "-pk")
-    return _table(rows, request, _event, headers, "Nothing is recorded yet.")
-
-
-def _event(row: AuditEvent) -> tuple[object, ...]:
-    return (cells.moment(row.at), cells.words(row.object_label), moved(row), cells.words(row.reason), row.by)
+    return audit_table(concerned, request)
 
 
 def chain(distribution: Distribution, request: HttpRequest) -> Table:

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from contracts.admin import cells
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
-from contracts.admin.registry import ContractAdmin
 from contracts.models import Contract
 from payouts.models import BatchSizing
 from payouts.services.sizing import learn_anew
+from reserves.admin.contracts import ContractAdmin
 
 SHOWN = ("bounds", "gas_per_holder", "last_learned")
 

@@ -18,6 +18,7 @@ from contracts.services.holds import PAYDATE, lift_hold, lift_own, place_hold
 from contracts.transitions import move
 from reserves.models import PaymentAvailability
 from reserves.services.telling import note_blocked, note_released, note_shortfall
+from reserves.services.ticketing import ask_again
 
 log = structlog.get_logger(__name__)
 Status = Contract.Status
@@ -132,7 +133,7 @@ def unblock(
         missing = locked.required_funds_units
         if missing and (accepted_units is None or accepted_units < missing):
             raise NotDone(
-                f"{locked.label} {requires(locked, missing)}: accept at least {missing} units, or add the money"
+                f"{locked.label} {requires(locked, missing)}: accept a deficit of at least that, or add the money"
             )
         if accepted_units is not None:
             accept_deficit(locked, units=accepted_units, until=until, reason=reason, by=by)
@@ -167,6 +168,25 @@ def release_own(pk: int, *, reason: str) -> Contract | None:
             return None
         _release(contract, reason=reason, by=PAYDATE)
     return contract
+
+
+def withdraw_acceptance(contract: Contract, *, reason: str, by: str) -> None:
+    """From now on every shortfall blocks it again; a check is asked for at once. Raises NotDone."""
+    if not reason.strip():
+        raise NotDone("say why: withdrawing needs a reason")
+    with transaction.atomic():
+        locked = _locked(contract.pk)
+        if locked.accepted_deficit_units is None:
+            raise NotDone(f"no deficit of {locked.label} is accepted: there is nothing to withdraw")
+        Contract.objects.filter(pk=locked.pk).update(
+            accepted_deficit_units=None,
+            accepted_deficit_until=None,
+            accepted_deficit_reason="",
+            accepted_deficit_by="",
+        )
+        words = f"{locked.accepted_deficit_units} units"
+        AuditEvent.write(locked, what="withdraw acceptance", source=words, reason=reason, by=by)
+    ask_again(contract, by=by)
 
 
 def _locked(pk: int) -> Contract:

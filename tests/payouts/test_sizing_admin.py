@@ -23,7 +23,7 @@ def button_of(contract: Contract) -> str:
 
 
 def seen(client: Client, contract: Contract) -> str:
-    answer = client.get(page_of(contract))
+    answer = client.get(page_of(contract), {"show": "about"})
     assert answer.status_code == 200
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 

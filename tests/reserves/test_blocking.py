@@ -128,7 +128,7 @@ class TestByPeople:
         answer(contract, 500, 100)
         wanted: dict[str, Any] = {"until": None, "reason": "the money is on its way", "by": "olivia"}
         for too_little in (None, 499):
-            with pytest.raises(NotDone, match="accept at least 500 units, or add the money"):
+            with pytest.raises(NotDone, match="accept a deficit of at least that, or add the money"):
                 unblock(contract, accepted_units=too_little, **wanted)
         assert Contract.objects.get().status == "BLOCKED"
 

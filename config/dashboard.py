@@ -15,11 +15,14 @@ from contracts import clock
 from contracts.admin import cells
 from contracts.admin.control import ends
 from contracts.admin.holding import held_object
+from contracts.admin.tables import Table
 from contracts.admin.transactions import trouble
-from contracts.models import ContractTransaction, Hold, Wallet
-from payouts.admin.sections import Table
+from contracts.models import Contract, ContractTransaction, Hold, Wallet
+from contracts.services.holds import PAYDATE
 from payouts.admin.words import asked_for
 from payouts.models import ACTIVE, Distribution, Payment
+from reserves.admin import standings
+from reserves.services.showing import asking_for_attention
 
 Status = Distribution.Status
 NEWEST = 8
@@ -37,13 +40,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Adds to Unfold's context of the index page what this person may see."""
     user = request.user
     context |= {
-        "network": f"Hedera {settings.HEDERA_NETWORK}",
+        "network": f"Hedera {settings.HEDERA_NETWORK}, Stellar {settings.STELLAR_NETWORK}",
         "processes": _processes(),
         "now": cells.moment(clock.now()),
     }
     if user.has_perm("payouts.view_distribution"):
         given_up = [_given_up()] if user.has_perm("payouts.view_payment") else []
         context |= {"cards": _cards() + given_up, "attention": _attention(), "running": _running()}
+    if user.has_perm("contracts.view_contract"):
+        context |= {"cards": [*context.get("cards", []), _blocked_contracts()], "reserves": _reserves()}
     if user.has_perm("contracts.view_hold"):
         context |= {
             "holds": _holds(),
@@ -78,6 +83,41 @@ def _given_up() -> dict[str, Any]:
         "link": f"{page}?retry=given_up",
         "is_alarming": count > 0,
     }
+
+
+def _blocked_contracts() -> dict[str, Any]:
+    count = Contract.objects.filter(status=Contract.Status.BLOCKED).count()
+    page = reverse("admin:contracts_contract_changelist")
+    return {
+        "title": "Contracts blocked",
+        "count": count,
+        "link": f"{page}?status__exact={Contract.Status.BLOCKED}",
+        "is_alarming": count > 0,
+    }
+
+
+def _reserves() -> Table:
+    """What is blocked, short, or not known: silence about a reserve must never look like a good answer."""
+    shown = [
+        (
+            cells.link(row, row.label),
+            cells.badge(row.status),
+            standings.missing(row),
+            standings.last_check(row),
+            cells.words(_why(row)),
+        )
+        for row in asking_for_attention()[:NEWEST]
+    ]
+    headers = ("Contract", "Status", "Missing", "Reserve checked", "Why")
+    return Table(headers, shown, "No contract is blocked, lacks money or is without a fresh check.")
+
+
+def _why(row: Any) -> str:
+    """Besides what the other columns say."""
+    if not row.blocked_at:
+        return standings.standing_of(row).error
+    since = f"blocked since {row.blocked_at:%Y-%m-%d %H:%M} UTC"
+    return since if row.blocked_by == PAYDATE else f"{since} by {row.blocked_by}: {row.blocked_reason}"
 
 
 def _distributions(statuses: tuple[str, ...], empty: str) -> Table:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User as DjangoUser
 from django.http import HttpRequest
 from django.urls import reverse
 
-from contracts.models import Hold
+from contracts.models import Contract, Hold
 from payouts.models import Distribution
 
 Item = tuple[str, str, str]
@@ -20,6 +20,9 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("payouts.planpage", "Plan pages", "list_alt"),
     ),
     "Money": (
+        ("contracts.contract", "Contracts", "contract"),
+        ("reserves.paymentavailability", "Reserve checks", "rule"),
+        ("reserves.investmentbook", "Investment books", "menu_book"),
         ("reserves.reservation", "Reservations", "savings"),
         ("reserves.draw", "Draws", "output"),
     ),
@@ -34,7 +37,6 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("chainsync.chainevent", "Chain events", "podcasts"),
         ("chainsync.eventlistener", "Listeners", "hearing"),
         ("contracts.asset", "Assets", "token"),
-        ("contracts.contract", "Contracts", "contract"),
         ("contracts.wallet", "Wallets", "wallet"),
         ("contracts.token", "Tokens", "toll"),
         ("contracts.holding", "Holdings", "groups"),
@@ -85,6 +87,8 @@ def _item(label: str, title: str, icon: str) -> dict[str, Any]:
 def _waiting(label: str) -> int | None:
     if label == "contracts.hold":
         return Hold.objects.open().count()
+    if label == "contracts.contract":
+        return Contract.objects.filter(status=Contract.Status.BLOCKED).count()
     if label == "payouts.distribution":
         return Distribution.objects.filter(status=Distribution.Status.HELD).count()
     return None

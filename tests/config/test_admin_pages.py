@@ -115,7 +115,7 @@ def test_the_overview_shows_what_runs_waits_is_held_and_failed() -> None:
     DistributionFactory(held=True, status_reason="money is missing")
     HoldFactory(reason="the auditors are in the house")
     answer = logged_in(viewer()).get(INDEX)
-    assert [card["count"] for card in answer.context["cards"]] == [2, 1, 1, 0, 0, 0]
+    assert [card["count"] for card in answer.context["cards"]] == [2, 1, 1, 0, 0, 0, 0]
     page = answer.content.decode()
     for words in (
         "the running one",

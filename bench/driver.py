@@ -47,7 +47,7 @@ class Bench:
     def __init__(self) -> None:
         self.home = Path(os.environ["PAYDATE_HOME"])
         self.devnet = DevnetClient.of()
-        self.wallet = Wallet.objects.get()
+        self.wallet = Wallet.objects.get(role=Wallet.Role.PAYER)
         self.assets = 0
 
     def say(self, text: str) -> None:

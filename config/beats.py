@@ -46,6 +46,12 @@ def table() -> list[Entry]:
             queue="checks",
             expires=240,
         ),
+        Entry(
+            "reserves: check blocked contracts",
+            "reserves.check_blocked",
+            every(settings.RESERVE_BLOCKED_SECONDS),
+            queue="checks",
+        ),
         Entry("reserves: refresh books", "reserves.refresh_books", every(300), queue="checks", expires=240),
         Entry("reserves: forget old checks", "reserves.forget_old", every(3600), queue="checks", expires=600),
         Entry(

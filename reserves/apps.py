@@ -6,6 +6,8 @@ class ReservesConfig(AppConfig):
     verbose_name = "Reserves"
 
     def ready(self) -> None:
-        from reserves.services import life
+        from contracts import gates
+        from reserves.services import life, signing
 
+        gates.register(signing.PURPOSE, gate=signing.why_not, handler=signing.on_arrow)
         life.register_processors()

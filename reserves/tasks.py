@@ -10,6 +10,11 @@ def check_payment_availability() -> None:
     ticketing.open_tickets()
 
 
+@shared_task(name="reserves.check_blocked")
+def check_blocked() -> None:
+    ticketing.open_blocked()
+
+
 @shared_task(name="reserves.check")
 def check(pk: int) -> None:
     checking.check(pk)

@@ -90,8 +90,8 @@ def _proof(row: ContractTransaction, answer: NotFound) -> str | None:
 
     The account is read at a ledger that closed after the call's time, or nothing is concluded from it.
     """
-    first_sent = row.bodies.aggregate(first=Min("first_sent_at"))["first"] or row.broadcast_started_at
-    if answer.oldest_closed_at < first_sent.timestamp() - CLOCK_SKEW_SECONDS:
+    first_sent = row.bodies.aggregate(first=Min("first_sent_at"))["first"]
+    if first_sent is not None and answer.oldest_closed_at < first_sent.timestamp() - CLOCK_SKEW_SECONDS:
         return ABSENT
     sequence, ledger = soroban.account_at(row.wallet.account)
     if ledger >= answer.latest_ledger and sequence < (row.sequence or 0):

@@ -53,9 +53,14 @@ class StellarCalls:
         answer = self._ask("stellar_call", contract=contract, function=function, arguments=list(arguments))
         return answer["output"]
 
-    def invest(self, contract: str, units: int, *, investor: str = "") -> dict[str, Any]:
-        """An investor, by default a new one, gets the money and invests it; the investment."""
-        return cast(dict[str, Any], self._ask("invest", contract=contract, units=units, investor=investor))
+    def invest(
+        self, contract: str, units: int, *, investor: str = "", seconds_ago: int = 0
+    ) -> dict[str, Any]:
+        """An investor, by default a new one, gets the money and invests it, or did so a while ago; the investment."""
+        answer = self._ask(
+            "invest", contract=contract, units=units, investor=investor, seconds_ago=seconds_ago
+        )
+        return cast(dict[str, Any], answer)
 
     def top_up_reserve(self, contract: str, units: int) -> dict[str, int]:
         """The owner gets the money and puts it into the reserve; the books afterwards."""

@@ -56,8 +56,10 @@ class StellarControl:
     ) -> dict[str, Any]:
         return {"output": self._devnet.stellar_operations.call(contract, function, arguments or ())}
 
-    def do_invest(self, contract: str, units: int, investor: str = "") -> dict[str, Any]:
-        return self._devnet.stellar_operations.invest(contract, units, investor)
+    def do_invest(
+        self, contract: str, units: int, investor: str = "", seconds_ago: int = 0
+    ) -> dict[str, Any]:
+        return self._devnet.stellar_operations.invest(contract, units, investor, seconds_ago)
 
     def do_top_up_reserve(self, contract: str, units: int) -> dict[str, int]:
         return self._devnet.stellar_operations.top_up(contract, units)

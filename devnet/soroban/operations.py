@@ -111,10 +111,15 @@ class SorobanOperations:
 
     # -- calls
 
-    def call(self, contract: str, function: str, arguments: Sequence[Any] = ()) -> Any:
-        """Runs a function without asking for authorisation; its value as JSON. Raises OperationFailed."""
+    def call(
+        self, contract: str, function: str, arguments: Sequence[Any] = (), *, seconds_ago: int = 0
+    ) -> Any:
+        """Runs a function without asking for authorisation; its value as JSON. Raises OperationFailed.
+
+        The contract sees a clock that is so many seconds behind.
+        """
         values = self._values(function, arguments)
-        return _plain(self._act(lambda host: host.invoke(contract, function, values)))
+        return _plain(self._act(lambda host: host.invoke(contract, function, values), seconds_ago))
 
     def mint(self, token: str, to: str, units: int) -> None:
         self.call(token, "mint", [to, units])
@@ -126,11 +131,12 @@ class SorobanOperations:
         self.call(contract, "add_company_transfer", [units])
         return dict(self.info(contract)["balances"])
 
-    def invest(self, contract: str, units: int, investor: str = "") -> dict[str, Any]:
-        """The investor (default: a new one) gets the money and invests it; the investment."""
+    def invest(self, contract: str, units: int, investor: str = "", seconds_ago: int = 0) -> dict[str, Any]:
+        """The investor (default: a new one) gets the money and invests it, or did so a while ago; the investment."""
         person = investor or Keypair.random().public_key
         self.mint(self.info(contract)["data"]["token"], person, units)
-        return {**self.call(contract, "invest", [person, units]), "investor": person}
+        made = self.call(contract, "invest", [person, units], seconds_ago=seconds_ago)
+        return {**made, "investor": person}
 
     # -- state as it pleases
 
@@ -216,9 +222,10 @@ class SorobanOperations:
         self._network.change(act)
         return contract
 
-    def _act(self, act: Act) -> Any:
+    def _act(self, act: Act, seconds_ago: int = 0) -> Any:
         def change(moment: Moment) -> Any:
-            host = self._network.executor.host(moment, is_waived=True)
+            seen = Moment(moment.ledger, moment.seconds - seconds_ago)
+            host = self._network.executor.host(seen, is_waived=True)
             result = act(host)
             for key, entry in host.changes().items():
                 self._network.store.put_entry(key, entry)

@@ -6,7 +6,7 @@ from typing import Any
 
 from devnet.client import DevnetClient
 from devnet.soroban.params import InvestmentParams
-from devnet.soroban.terms import COUPON, REVERSE_LOAN
+from devnet.soroban.terms import COUPON, DAY, REVERSE_LOAN
 from devnet.words import Word, arguments_of, takes
 
 
@@ -33,6 +33,11 @@ def _make_investment(client: DevnetClient, options: argparse.Namespace) -> Any:
         return_months=options.months,
         return_type=COUPON if options.coupon else REVERSE_LOAN,
     )
+
+
+def _invest_options(parser: argparse.ArgumentParser) -> None:
+    takes("contract", "units")(parser)
+    parser.add_argument("--days-ago", type=int, default=0, help="as if it had been so long ago")
 
 
 def _answer_options(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +68,8 @@ STELLAR_WORDS: Mapping[str, Word] = {
     ),
     "invest": Word(
         "put an investor's money into an investment contract",
-        lambda client, o: client.invest(o.contract, o.units),
-        takes("contract", "units"),
+        lambda client, o: client.invest(o.contract, o.units, seconds_ago=o.days_ago * DAY),
+        _invest_options,
     ),
     "reserve": Word(
         "put money of the owner into the reserve",

@@ -30,6 +30,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="paymentavailability",
+            name="ended_at",
+            field=models.DateTimeField(blank=True, help_text="When it was PROCESSED or FAILED.", null=True),
+        ),
+        migrations.AddField(
+            model_name="paymentavailability",
             name="is_asked_again",
             field=models.BooleanField(
                 default=False,

@@ -83,6 +83,7 @@ class PaymentAvailability(Leased):
     signed_units = UnitsField(null=True, blank=True, help_text="What the signed call returned.")
     signed_ledger = models.BigIntegerField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was PROCESSED or FAILED.")
     outcome = models.CharField(max_length=13, choices=Outcome.choices, blank=True)
     note = models.TextField(blank=True)
     error_class = models.CharField(max_length=64, blank=True)
@@ -121,5 +122,5 @@ class PaymentAvailability(Leased):
 
     @property
     def duration(self) -> timedelta | None:
-        """From being asked for to the answer; None without one."""
-        return self.checked_at - self.requested_at if self.checked_at else None
+        """From being asked for to its end; None while it is open."""
+        return self.ended_at - self.requested_at if self.ended_at else None

@@ -1,15 +1,18 @@
 """Opening tickets for the contracts whose reserve is to be looked at, and finding those again whose ring was lost."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.ids import new_uid
 from contracts.models import Contract
 from contracts.services.holds import PAYDATE
+from contracts.services.networks import hedera_network, stellar_network
 from contracts.services.sweeping import single_flight
 from reserves.models import PaymentAvailability
 
@@ -21,25 +24,28 @@ CHECKED = (
 )
 SWEEP_LOCK = 0x5041_5944_0004
 MOST_RINGS = 500
+# A ticket that is open when a new one is tried may have ended when it is marked.
+TIMES_OVERTAKEN = 5
 MOST_FORGOTTEN = 5_000
 RING_AGAIN = timedelta(seconds=6)
 
 
-def stellar_network() -> str:
-    """As in `Contract.network`."""
-    return (
-        "stellar-mainnet" if settings.STELLAR_NETWORK == "public" else f"stellar-{settings.STELLAR_NETWORK}"
-    )
+def contracts_here() -> QuerySet[Contract]:
+    """This Hedera network's payout contracts and, with a Soroban RPC, this Stellar network's investment contracts."""
+    is_here = Q(kind=Contract.Kind.LIFECYCLE_CASH_FLOW, network=hedera_network())
+    if settings.SOROBAN_RPC_URL:
+        is_here |= Q(kind=Contract.Kind.INVESTMENT, network=stellar_network())
+    return Contract.objects.filter(is_here)
 
 
-def open_tickets(addresses: list[str] | None = None, *, by: str = PAYDATE) -> list[int]:
+def open_tickets(
+    addresses: list[str] | None = None, *, by: str = PAYDATE, statuses: Collection[str] = CHECKED
+) -> list[int]:
     """One for each contract that has none open, also for blocked ones; of the given addresses, or of all.
 
     Returns the new tickets' ids. Their tasks are rung once they are committed.
     """
-    contracts = Contract.objects.filter(
-        kind=Contract.Kind.INVESTMENT, network=stellar_network(), status__in=CHECKED
-    )
+    contracts = contracts_here().filter(status__in=statuses)
     if addresses is not None:
         contracts = contracts.filter(address__in=addresses)
     with transaction.atomic():
@@ -48,6 +54,7 @@ def open_tickets(addresses: list[str] | None = None, *, by: str = PAYDATE) -> li
             PaymentAvailability(
                 uid=new_uid(),
                 contract_id=pk,
+                mode=settings.RESERVE_CHECK_MODE,
                 requested_by=by,
                 requested_at=now,
                 next_attempt_at=now + RING_AGAIN,
@@ -62,13 +69,27 @@ def open_tickets(addresses: list[str] | None = None, *, by: str = PAYDATE) -> li
     return made
 
 
+def open_again(ticket: PaymentAvailability) -> None:
+    """The next ticket of a contract of which something changed while this one was open. In the transaction that
+    has ended it.
+    """
+    if PaymentAvailability.objects.filter(pk=ticket.pk, is_asked_again=True).exists():
+        open_tickets([ticket.contract.address], by=ticket.requested_by)
+
+
+def open_blocked() -> None:
+    """Blocked contracts are looked at more often, so that a top-up is not waited for longer than needed."""
+    open_tickets(statuses=[Contract.Status.BLOCKED])
+
+
 def ask_again(contract: Contract, *, by: str = PAYDATE) -> None:
     """Something changed on chain: a ticket for it, or, where one is open that may have been answered before the
-    change, one that follows it. In the caller's transaction, if there is one.
+    change, one that follows it.
     """
-    with transaction.atomic():
-        if not open_tickets([contract.address], by=by):
-            PaymentAvailability.objects.open().filter(contract=contract).update(is_asked_again=True)
+    for _ in range(TIMES_OVERTAKEN):
+        is_new = bool(open_tickets([contract.address], by=by))
+        if is_new or PaymentAvailability.objects.open().filter(contract=contract).update(is_asked_again=True):
+            return
 
 
 def sweep() -> None:

@@ -14,10 +14,11 @@ from contracts.models import (
     ExpiryDeclaration,
     Holding,
     Installation,
+    Notice,
     SignedBody,
 )
 from payouts.models import BatchSizing, Distribution, Payment, PlanPage
-from reserves.models import Draw, PaymentAvailability, Reservation
+from reserves.models import Draw, InvestmentBook, InvestmentEntry, PaymentAvailability, Reservation
 from tests.factories import (
     AssetFactory,
     BatchFactory,
@@ -30,7 +31,7 @@ from tests.factories import (
     TransactionFactory,
     WalletFactory,
 )
-from tests.factories.contracts import NOW
+from tests.factories.contracts import NOW, InvestmentContractFactory
 
 OWN_APPS = ("contracts", "reserves", "chainsync", "payouts")
 HOLDER = "0x" + "11" * 20
@@ -73,6 +74,40 @@ def reservation(**columns: Any) -> Reservation:
 def ticket(**columns: Any) -> None:
     made = {"contract": ContractFactory.create(), "requested_by": "tests"}
     PaymentAvailability.objects.create(**made | columns)
+
+
+def notice() -> None:
+    Notice.objects.create(
+        noun="contract", object_uid="a", object_label="a", cause="BLOCKED", title="blocked", text="blocked"
+    )
+
+
+def book(**columns: Any) -> InvestmentBook:
+    terms = {"rate_basis_points": 500, "return_months": 12, "return_type": 1, "claim_block_days": 0}
+    made = {"contract": InvestmentContractFactory.create(), "reserve_units": 0} | terms | columns
+    return InvestmentBook.objects.create(**made)
+
+
+def investment_twice() -> None:
+    amounts = ("deposited", "accumulated_interests", "total", "regular_payment", "paid")
+    columns = {f"{name}_units": 0 for name in amounts} | {"claimable_ts": 0, "last_transfer_ts": 0}
+    columns |= {"book": book(), "token_id": 1, "payments_transferred": 0, "status": 2}
+    InvestmentEntry.objects.create(**columns)
+    InvestmentEntry.objects.create(**columns)
+
+
+def second_of_a_source() -> None:
+    wallet = WalletFactory.create(network="stellar-local")
+    TransactionFactory.create(wallet=wallet, signed=True, sequence=1)
+    TransactionFactory.create(wallet=wallet, signed=True, sequence=1)
+
+
+def twice(act: Callable[[], None]) -> Callable[[], None]:
+    def acts() -> None:
+        act()
+        act()
+
+    return acts
 
 
 def second_ticket() -> None:
@@ -197,6 +232,10 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
     "draw_not_negative": lambda: Draw.objects.create(
         reservation=reservation(), subject="s", units=-1, consensus_ns=1
     ),
+    "transaction_one_open_per_source": second_of_a_source,
+    "notice_open_once_per_cause": twice(notice),
+    "book_has_terms_or_a_problem": lambda: book(rate_basis_points=None),
+    "investment_once_per_token_id": investment_twice,
     "ticket_open_once_per_contract": second_ticket,
     "ticket_processed_has_its_answer": lambda: ticket(status="PROCESSED", required_funds_units=0),
     "ticket_failed_says_why": lambda: ticket(status="FAILED"),

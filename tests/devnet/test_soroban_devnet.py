@@ -151,3 +151,10 @@ def test_what_cannot_be_is_refused_with_its_reason(control: DevnetClient) -> Non
         control.stellar_call(contract, "unpause", [control.stellar_wallet()["account"]])
     with pytest.raises(DevnetError, match="not an account"):
         control.fund_stellar("0.0.3")
+
+
+def test_an_investment_of_24_days_ago_is_due_within_the_horizon(control: DevnetClient) -> None:
+    made = control.create_investment()
+    control.invest(made["contract"], 1_000 * WHOLE, seconds_ago=24 * 86_400)
+    books = control.investment(made["contract"])
+    assert books["required"] == 871354166 - books["balances"]["reserve"] == 371354166

@@ -53,7 +53,7 @@ class Run:
 class Desk:
     def __init__(self) -> None:
         self.devnet = DevnetClient.of()
-        self.wallet = Wallet.objects.get()
+        self.wallet = Wallet.objects.get(role=Wallet.Role.PAYER)
         self.count = Distribution.objects.count()
 
     def say(self, text: str) -> None:

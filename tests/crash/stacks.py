@@ -183,7 +183,11 @@ class Site:
         return claim_wallets(devnet, environment(self.home, self.given))
 
     def register_wallet(self) -> None:
-        self._run("manage.py", "shell", "--no-imports", "-c", WALLET, PAYDATE_PROCESS="signer")
+        self.register(WALLET)
+
+    def register(self, program: str) -> None:
+        """Runs these statements in a process that may see the custody secrets."""
+        self._run("manage.py", "shell", "--no-imports", "-c", program, PAYDATE_PROCESS="signer")
 
     def _run(self, *words: str, **given: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

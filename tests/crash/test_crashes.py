@@ -56,8 +56,10 @@ def assert_paid_once(run: dict[str, Any]) -> None:
 
 
 def test_every_fault_point_of_the_registry_was_hit(report: dict[str, Any]) -> None:
-    assert {point["name"] for point in report["registry"]} == set(faults.REGISTRY)
-    assert set(report["hits"]) == set(faults.REGISTRY)
+    """Those of reserve checks are hit in test_reserves.py."""
+    points = {name for name, point in faults.REGISTRY.items() if not point.scenario.startswith("reserve")}
+    assert {point["name"] for point in report["registry"]} >= points
+    assert set(report["hits"]) == points
 
 
 @pytest.mark.parametrize("point", [name for name, one in faults.REGISTRY.items() if one.scenario == "payout"])

@@ -2,10 +2,12 @@
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, QuerySet
 
 from contracts import clock
 from contracts.doorbell import ring, ring_soon
+from contracts.gateways import soroban
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.soroban_investments import read_balances, read_investments
 from contracts.models import Contract
@@ -14,7 +16,7 @@ from reserves.models import InvestmentBook
 from reserves.services.bookkeeping import BadBook, keep_balances, keep_problem, keep_read
 from reserves.services.books import forecast_of
 from reserves.services.finishing import finish_if_over
-from reserves.services.telling import note_forecast
+from reserves.services.telling import note_forecast, note_life
 from reserves.services.ticketing import CHECKED, contracts_here
 
 log = structlog.get_logger(__name__)
@@ -46,9 +48,11 @@ def refresh_book(contract_pk: int) -> None:
         if not is_mine:
             # That reading may be older than what this ring is about: one more for all who wait.
             ring_soon("reserves.refresh_book", contract_pk)
-        elif _read(contract):
+            return
+        if _read(contract):
             _tell(contract)
             finish_if_over(contract_pk)
+        _watch_life(contract)
 
 
 def _investment_contracts() -> QuerySet[Contract]:
@@ -67,6 +71,20 @@ def _read(contract: Contract) -> bool:
         log.warning("book_not_read", contract=contract.address, error=str(error))
         keep_problem(contract, f"{RESERVE_ONLY}: {error}" if is_imported else str(error))
         return False
+
+
+def _watch_life(contract: Contract) -> None:
+    """Simulated checks do not extend the life of a contract's state, so somebody has to look at it."""
+    try:
+        life = soroban.life_of(contract.address)
+    except GatewayError as error:
+        log.info("life_not_read", contract=contract.address, error=str(error))
+        return
+    if life is None:
+        return
+    with transaction.atomic():
+        Contract.objects.filter(pk=contract.pk).update(live_until_ledger=life.live_until)
+        note_life(contract, days_left=life.days_left)
 
 
 def _tell(contract: Contract) -> None:

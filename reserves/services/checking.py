@@ -138,7 +138,7 @@ def _take(ticket: PaymentAvailability, row: ContractTransaction) -> None:
     try:
         answer = signing.answer_of(row)
     except signing.NoAnswer as error:
-        _give_up(ticket, "NEGATIVE" if "missing" in str(error) else "NOT_I128", str(error))
+        _give_up(ticket, error.code, str(error))
         return
     signed = {"signed_units": answer.units, "signed_ledger": answer.ledger}
     _processed(ticket, Answer(answer.units, answer.ledger, columns=signed))

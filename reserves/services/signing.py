@@ -36,7 +36,11 @@ PASSING_KINDS = ("Storage:", "Budget:")
 
 
 class NoAnswer(ValueError):
-    """What a signed call returned is no shortfall; the message says what it is."""
+    """What a signed call returned is no shortfall; the message says what it is, ``code`` in one word."""
+
+    def __init__(self, text: str, *, code: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,10 @@ def answer_of(row: ContractTransaction) -> SignedAnswer:
     output = (row.result or {}).get("output") or []
     units = output[0] if len(output) == 1 else None
     if not isinstance(units, int) or isinstance(units, bool):
-        raise NoAnswer(f"the signed call returned {output!r}, which is no i128")
+        raise NoAnswer(f"the signed call returned {output!r}, which is no i128", code="NOT_I128")
     if units < 0:
-        raise NoAnswer(f"the signed call says that {units} are missing: a shortfall is 0 or more")
+        words = f"the signed call says that {units} are missing: a shortfall is 0 or more"
+        raise NoAnswer(words, code="NEGATIVE")
     return SignedAnswer(units, row.ledger or 0)
 
 

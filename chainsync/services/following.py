@@ -24,7 +24,7 @@ Read = Callable[[Contract, EventListener], Reading]
 
 READERS: dict[str, Read] = {Contract.Kind.INVESTMENT: read_soroban}
 FOLLOWED = (Status.ACTIVE, Status.FUNDS_REACHED, Status.PAUSED, Status.BLOCKED)
-FOLLOW_LOCK = 0x5041_5944_0006
+FOLLOW_LOCK = 0x5041_5944_0007
 MOST_RINGS = 500
 LEAST_DELAY_SECONDS = 2
 LONGEST_DELAY_SECONDS = 60

@@ -33,7 +33,7 @@ from contracts.models import Contract
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
-READ_LOCK = 0x5041_5945 << 32  # the listener's number is added
+READ_LOCK = 0x5041_5946 << 32  # the listener's number is added
 LEAST_PAUSE = timedelta(seconds=2)
 UNSETTLED_NS = 60 * clock.NANOSECONDS
 BEFORE_REGISTRATION = timedelta(minutes=10)

@@ -20,9 +20,9 @@ from reserves.services.telling import note_forecast, note_life
 from reserves.services.ticketing import CHECKED, contracts_here
 
 log = structlog.get_logger(__name__)
-REFRESH_LOCK = 0x5041_5944_0006
+REFRESH_LOCK = 0x5041_5944_0008
 # One lock for each contract: its id is added.
-BOOK_LOCKS = 0x5041_5945_0000_0000
+BOOK_LOCKS = 0x5041_5947 << 32
 RESERVE_ONLY = "the reserve of this imported book could not be read"
 
 

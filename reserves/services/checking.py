@@ -126,8 +126,10 @@ def _plan(ticket: PaymentAvailability) -> None:
 
 
 def _wait_for(ticket: PaymentAvailability, row: ContractTransaction) -> None:
-    """While its wallet is stopped a call that has no identity is not waited for: nobody knows how long."""
-    if row.wallet.stopped_reason and row.valid_start_ns is None:
+    """While its wallet is stopped nothing is sent or called absent, and nobody knows how long: only what was sent
+    and may still come is waited for.
+    """
+    if row.wallet.stopped_reason and not signing.may_come(row):
         _give_up(ticket, "WALLET_STOPPED", f"the wallet is stopped: {row.wallet.stopped_reason}")
         return
     columns = {"next_attempt_at": clock.now() + WAIT_FOR_CALL, "started_at": ticket.started_at}
@@ -229,6 +231,8 @@ def _again(ticket: PaymentAvailability, name: str, text: str, *, after: float | 
 
 def _give_up(ticket: PaymentAvailability, name: str, text: str) -> None:
     with transaction.atomic():
+        if ticket.mode == Mode.SUBMIT:  # the call before its ticket, as those who move calls take them
+            signing.give_up_on(ticket)
         has_moved = move(
             ticket,
             Status.FAILED,
@@ -239,10 +243,9 @@ def _give_up(ticket: PaymentAvailability, name: str, text: str) -> None:
             error_class=name[:64],
             error_text=text,
         )
-        if not has_moved:
+        if not has_moved:  # another visit was first, and may still wait for the call
+            transaction.set_rollback(True)
             return
-        if ticket.mode == Mode.SUBMIT:
-            signing.give_up_on(ticket)
         telling.note_check_failed(ticket)
         open_again(ticket)
     FAILED.reach(ticket.contract.uid)

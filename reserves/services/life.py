@@ -82,7 +82,11 @@ def apply_life(contract: Contract, key: str, ids: Sequence[int]) -> bool:
 
 
 def apply_books(contract: Contract, key: str, ids: Sequence[int]) -> bool:
-    """Money came or went: the reserve is asked about at once, and the investments are read again."""
+    """Money came or went: the reserve is asked about at once, and the investments are read again.
+
+    The contract is locked before its ticket, as everywhere: other events of the same page may move it.
+    """
+    _locked(contract)
     ticketing.ask_again(contract, by=CHANGED_BY)
     ring("reserves.refresh_book", contract.pk)
     return True
@@ -105,7 +109,7 @@ def heal_from_state(contract: Contract) -> None:
 
 
 def _locked(contract: Contract) -> Contract:
-    return Contract.objects.select_for_update().get(pk=contract.pk)
+    return Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
 
 
 def _remember(contract: Contract, found: Instance) -> None:

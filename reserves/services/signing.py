@@ -5,6 +5,7 @@ answer that has changed the contract's state already: it never delays that chang
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -24,6 +25,7 @@ from reserves.models import PaymentAvailability
 from reserves.services.blocking import apply_answer
 
 Status = ContractTransaction.Status
+Outcome = PaymentAvailability.Outcome
 
 PURPOSE = "check"
 FUNCTION = "check_reserve_balance"
@@ -108,8 +110,13 @@ def waited_in_vain(row: ContractTransaction) -> bool:
     return row.custody_waiting_since is not None and row.broadcast_started_at is None
 
 
+def may_come(row: ContractTransaction) -> bool:
+    """Whether it was sent and is still valid."""
+    return row.broadcast_started_at is not None and clock.now_ns() <= row.valid_until_ns
+
+
 def give_up_on(ticket: PaymentAvailability) -> None:
-    """In the transaction that ends the ticket: a call of it that nothing was signed for is not made any more."""
+    """In the transaction that ends the ticket, before it: a call that nothing was signed for is not made any more."""
     row = last_call(ticket)
     if row is not None:
         abandon(row, reason="its check has ended")
@@ -132,21 +139,27 @@ def on_arrow(row: ContractTransaction, arrow: str) -> None:
     if arrow == Status.EXPIRED and waited_in_vain(row):
         late = f"custody's approval of {row} came too late or not at all; start the wallet to ask again"
         stop_wallet(row.wallet, late)
-    if ticket.status == PaymentAvailability.Status.PENDING:
-        _tell_ticket(ticket, row, arrow)
-    elif arrow == Status.SUCCEEDED:
+    if _tell_open(ticket, row, arrow):
+        return
+    ticket.refresh_from_db()
+    if arrow == Status.SUCCEEDED:
         _take_evidence(ticket, row)
     elif not row.is_open:
         _note(ticket, f"the signed check ended {row.status}: {row.error_text or row.error_class}")
 
 
-def _tell_ticket(ticket: PaymentAvailability, row: ContractTransaction, arrow: str) -> None:
+def _tell_open(ticket: PaymentAvailability, row: ContractTransaction, arrow: str) -> bool:
+    """False when the ticket has ended, maybe just now, and does not wait for the call any more."""
+    waiting = PaymentAvailability.objects.open().filter(pk=ticket.pk)
     if arrow == "WAITING":
         words = f"custody waits for approval of {row}; approve it there"
-        PaymentAvailability.objects.filter(pk=ticket.pk).update(error_class=CUSTODY_PENDING, error_text=words)
-    elif not row.is_open:
-        PaymentAvailability.objects.filter(pk=ticket.pk).update(next_attempt_at=clock.now())
-        ring("reserves.check", ticket.pk)
+        return bool(waiting.update(error_class=CUSTODY_PENDING, error_text=words))
+    if row.is_open:
+        return True
+    if not waiting.update(next_attempt_at=clock.now()):
+        return False
+    ring("reserves.check", ticket.pk)
+    return True
 
 
 def _take_evidence(ticket: PaymentAvailability, row: ContractTransaction) -> None:
@@ -156,12 +169,13 @@ def _take_evidence(ticket: PaymentAvailability, row: ContractTransaction) -> Non
     except NoAnswer as error:
         _note(ticket, str(error))
         return
-    PaymentAvailability.objects.filter(pk=ticket.pk).update(
-        signed_units=answer.units, signed_ledger=answer.ledger
-    )
-    if answer.units:
-        apply_answer(ticket.contract_id, units=answer.units, ledger=answer.ledger)
-    if answer.units != ticket.required_funds_units:
+    columns: dict[str, Any] = {"signed_units": answer.units, "signed_ledger": answer.ledger}
+    if answer.units:  # the contract before its ticket: every answer takes them in this order
+        outcome = apply_answer(ticket.contract_id, units=answer.units, ledger=answer.ledger)
+        if outcome == Outcome.BLOCKED and not ticket.outcome:
+            columns["outcome"] = outcome
+    PaymentAvailability.objects.filter(pk=ticket.pk).update(**columns)
+    if ticket.ledger is not None and answer.units != ticket.required_funds_units:
         _note(
             ticket,
             f"the signed check at ledger {answer.ledger} says {answer.units} units are missing, the simulated one at "

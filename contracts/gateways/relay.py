@@ -4,6 +4,7 @@ import requests
 from django.conf import settings
 
 from contracts.gateways.errors import Unavailable
+from contracts.gateways.web import words_of
 
 # https://docs.hedera.com: chain ids as wallets know them; 298 is what local networks use.
 CHAIN_IDS = {"mainnet": 295, "testnet": 296, "previewnet": 297, "local": 298}
@@ -18,7 +19,7 @@ def chain_id() -> int:
             settings.HEDERA_RPC_URL, json=question, timeout=_SECONDS, allow_redirects=False
         )
     except requests.RequestException as error:
-        raise Unavailable(f"the relay cannot be reached: {error}") from error
+        raise Unavailable(f"the relay cannot be reached: {words_of(error)}") from error
     try:
         return int(answer.json()["result"], 16)
     except (KeyError, TypeError, ValueError) as error:

@@ -44,6 +44,7 @@ from stellar_sdk.soroban_rpc import (
 from contracts.gateways.errors import Busy, OutcomeUnknown, Refused, Unavailable
 from contracts.gateways.soroban_errors import contract_failure
 from contracts.gateways.soroban_web import RpcClient
+from contracts.gateways.web import words_of
 
 PASSPHRASES = {
     "public": Network.PUBLIC_NETWORK_PASSPHRASE,
@@ -459,15 +460,21 @@ def ask(question: Callable[[], T]) -> T:
     try:
         return question()
     except SorobanRpcErrorResponse as error:
-        raise Refused(
-            f"the Soroban RPC refused the question: {error.message}", code=str(error.code)
-        ) from error
+        raise _failure(error) from error
     except (ValidationError, AssertionError) as error:
         raise Unavailable(f"the Soroban RPC's answer is not what was asked: {error}") from error
     except AccountNotFoundException:
         raise
     except (BaseRequestError, SdkError) as error:
-        raise Unavailable(f"the Soroban RPC does not answer: {error}") from error
+        raise Unavailable(f"the Soroban RPC does not answer: {words_of(error)}") from error
+
+
+def _failure(error: SorobanRpcErrorResponse) -> Refused | Unavailable:
+    """What is wrong with the question stays wrong; the node's own trouble, and a provider's limit, pass."""
+    code = str(error.code)
+    if error.code in _OUR_MISTAKES:
+        return Refused(f"the Soroban RPC refused the question: {error.message}", code=code)
+    return Unavailable(f"the Soroban RPC cannot answer now: {error.message}", code=code)
 
 
 def server() -> SorobanServer:

@@ -18,7 +18,7 @@ from stellar_sdk.client.base_sync_client import BaseSyncClient
 from stellar_sdk.client.response import Response
 
 from contracts.gateways.errors import Refused, Throttled, Unavailable
-from contracts.gateways.web import content_of, retry_after
+from contracts.gateways.web import content_of, retry_after, words_of
 
 _CONNECT_SECONDS = 3
 _TOO_MANY = 429
@@ -45,7 +45,7 @@ class RpcClient(BaseSyncClient):
             ) as answer:
                 return _response(answer, time.monotonic() + seconds)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise Unavailable(f"the Soroban RPC does not answer: {error}") from error
+            raise Unavailable(f"the Soroban RPC does not answer: {words_of(error)}") from error
 
     def get(
         self, url: str, params: dict[str, str] | None = None, max_content_size: int | None = None

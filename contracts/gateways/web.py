@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ _CONNECT_SECONDS = 3
 _CHUNK_BYTES = 64 * 1024
 _TEMPORARY = (502, 503, 504)
 _TOO_MANY = 429
+# Whole addresses, and their paths as urllib3 writes them.
+_ADDRESS = re.compile(r"\bhttps?://\S+|(?<=with url: )\S+")
 
 Parameters = list[tuple[str, str]]
 
@@ -110,9 +113,9 @@ class Web:
             ) as response:
                 return _reply(response, time.monotonic() + seconds)
         except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
-            raise _Pause(f"the mirror node cannot be reached: {error}") from error
+            raise _Pause(f"the mirror node cannot be reached: {words_of(error)}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise Unavailable(f"the mirror node did not answer: {error}") from error
+            raise Unavailable(f"the mirror node did not answer: {words_of(error)}") from error
 
 
 def _pause(error: Exception) -> bool | float:
@@ -170,3 +173,13 @@ def retry_after(response: requests.Response) -> float | None:
     """Only the form in seconds; a date would need both clocks to agree."""
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdecimal() else None
+
+
+def words_of(error: Exception) -> str:
+    """What an error of a connection says, fit to be stored, shown and mailed."""
+    return without_addresses(str(error))
+
+
+def without_addresses(text: str) -> str:
+    """Nodes of a provider are often reached by an address that has the key in it."""
+    return _ADDRESS.sub("[address]", text)

@@ -3,7 +3,6 @@
 Every function belongs into the transaction of the news itself, may be called at every answer, and tells once.
 """
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
@@ -16,6 +15,7 @@ from django.db.models import Max
 
 from contracts import clock
 from contracts.amounts import format_units
+from contracts.gateways.web import without_addresses
 from contracts.models import Contract, Notice
 from contracts.services.holds import PAYDATE
 from contracts.services.notices import moment, open_notice, resolve_notice, resolve_notices
@@ -25,8 +25,6 @@ log = structlog.get_logger(__name__)
 Cause = Notice.Cause
 Parameters = ParamSpec("Parameters")
 LONGEST_QUOTE = 1_000
-# Nodes are often reached by an address that has a key in its path.
-WEB_ADDRESS = re.compile(r"\bhttps?://\S+|(?<=with url: )\S+")
 
 
 def beside_the_money(tell: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -221,4 +219,4 @@ def _place(contract: Contract) -> str:
 
 
 def _quoted(text: str) -> str:
-    return WEB_ADDRESS.sub("[address]", text)[:LONGEST_QUOTE]
+    return without_addresses(text)[:LONGEST_QUOTE]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from chainsync.models import EventListener
 from chainsync.services.reading import READ_LOCK
@@ -51,6 +51,13 @@ def _followed() -> QuerySet[Contract]:
     """Without an RPC nothing on Stellar is followed."""
     kinds = list(READERS) if settings.SOROBAN_RPC_URL else []
     return Contract.objects.filter(kind__in=kinds, network=stellar_network(), status__in=FOLLOWED)
+
+
+def with_readings() -> QuerySet[Contract]:
+    """The contracts that are followed, each with ``read_at`` and ``lag_seconds`` of its last reading, None before."""
+    listeners = EventListener.objects.filter(network=OuterRef("network"), address=OuterRef("address"))
+    columns = {name: Subquery(listeners.values(name)[:1]) for name in ("read_at", "lag_seconds")}
+    return _followed().annotate(**columns)
 
 
 def _of_contracts(contracts: QuerySet[Contract]) -> QuerySet[EventListener]:

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from config.boot import BASE_DIR
-from config.metrics import following, paying, sending, waiting
+from config.metrics import following, paying, reserving, sending, waiting
 from config.metrics.families import Values, gauge, gauges, info
 from contracts import clock
 
@@ -28,6 +28,9 @@ PARTS: dict[str, Part] = {
     "transactions": sending.transactions,
     "custody": sending.custody,
     "events": following.events,
+    "listeners": following.listeners,
+    "contracts": reserving.contracts,
+    "reserve checks": reserving.checks,
     "waiting": waiting.waiting,
     "standstills": waiting.standstills,
 }

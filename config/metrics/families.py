@@ -77,7 +77,7 @@ FAMILIES = (
     Family(
         "paydate_oldest_waiting_seconds",
         "Age of the oldest: open transaction, batch in PROCESSING, PENDING distribution past its time, "
-        "approval awaited in custody, open hold; 0 without any.",
+        "approval awaited in custody, open hold, open reserve check; 0 without any.",
         ("noun",),
     ),
     Family(
@@ -107,7 +107,8 @@ FAMILIES = (
     Family("paydate_custody_approvals_waiting", "Calls that wait for an approval in custody."),
     Family(
         "paydate_sync_lag_seconds",
-        "How old the mirror node's newest block was when the contract's events were last read.",
+        "How old the mirror node's newest block, or the Soroban RPC's newest ledger, was when the contract's events "
+        "were last read.",
         ("contract",),
     ),
     Family("paydate_sync_age_seconds", "Since the contract's events were last read.", ("contract",)),
@@ -119,9 +120,44 @@ FAMILIES = (
     Family("paydate_events_unprocessed", "Events of our payouts that are not applied to their payments."),
     Family("paydate_events_quarantined", "Those of them that were set aside, with the reason in their row."),
     Family("paydate_wallets_stopped", "Wallets for which nothing is signed until a person has looked."),
-    Family("paydate_contracts", "Contracts by status.", ("status",)),
+    Family("paydate_contracts", "Contracts by status and kind.", ("status", "kind")),
     Family("paydate_holds", "Open holds.", ("cause", "scope")),
     Family("paydate_reservations_open", "Distributions for which money is reserved."),
+    Family(
+        "paydate_contracts_short",
+        "Contracts at work of which the last answer found money missing, an accepted deficit included.",
+        ("kind",),
+    ),
+    Family(
+        "paydate_reserve_checks",
+        "Reserve checks: open ones as they are now, ended ones of the last hour with what they did to the contract.",
+        ("status", "outcome"),
+    ),
+    Family(
+        "paydate_reserve_check_seconds",
+        "From being asked for to its end, of the reserve checks that ended in the last hour.",
+        kind="histogram",
+    ),
+    Family(
+        "paydate_reserve_check_age_seconds",
+        "Of the contracts that are checked, the oldest last answer; +Inf when one was never answered.",
+        ("kind",),
+    ),
+    Family(
+        "paydate_reserve_checks_failing",
+        "Contracts of which the newest ended check FAILED.",
+        ("kind",),
+    ),
+    Family(
+        "paydate_listener_lag_seconds",
+        "Of the contracts on Stellar, the most that the RPC's newest ledger was old at the last reading of events.",
+    ),
+    Family(
+        "paydate_listener_age_seconds",
+        "Of the contracts on Stellar, since the longest ago last reading of events; +Inf when one was never read.",
+    ),
+    Family("paydate_books_with_problems", "Contracts of which the investments could not be read last time."),
+    Family("paydate_notices_unsent", "News for people of which the mail has not left yet."),
     Family("paydate_audit_unsealed", "Audit events that are not yet in the hash chain."),
 )
 BY_NAME = {family.name: family for family in FAMILIES}

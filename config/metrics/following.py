@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db.models import Count, Max, Min
 from prometheus_client.metrics_core import Metric
 
 from chainsync.models import ChainEvent, EventListener
+from chainsync.services.following import with_readings
 from config.metrics.families import Values, gauge, gauges
 
 
@@ -27,3 +29,14 @@ def events(now: datetime) -> Iterator[Metric]:
     unprocessed = ChainEvent.objects.unprocessed()
     yield gauge("paydate_events_unprocessed", unprocessed.count())
     yield gauge("paydate_events_quarantined", unprocessed.exclude(quarantine_reason="").count())
+
+
+def listeners(now: datetime) -> Iterator[Metric]:
+    """On Stellar events are read all the time, on Hedera while a distribution runs: only there age is news."""
+    found = with_readings().aggregate(
+        lag=Max("lag_seconds"), oldest=Min("read_at"), read=Count("read_at"), all=Count("pk")
+    )
+    yield gauge("paydate_listener_lag_seconds", None if found["lag"] is None else max(0, found["lag"]))
+    never_read = float("inf") if found["read"] < found["all"] else None
+    age = (now - found["oldest"]).total_seconds() if found["oldest"] else None
+    yield gauge("paydate_listener_age_seconds", never_read or age)

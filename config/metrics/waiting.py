@@ -10,11 +10,11 @@ from prometheus_client.metrics_core import Metric
 
 from config.health import PROCESSES
 from config.metrics.families import Values, gauge, gauges
-from config.metrics.windows import counted, zeros
+from config.metrics.windows import counted
 from config.models import Heartbeat
-from contracts.models import AuditEvent, Contract, ContractTransaction, Hold, Wallet
+from contracts.models import AuditEvent, ContractTransaction, Hold, Notice, Wallet
 from payouts.models import Batch, Distribution
-from reserves.models import Reservation
+from reserves.models import PaymentAvailability, Reservation
 
 Since = dict[str, datetime | None]
 
@@ -37,8 +37,7 @@ def machinery(now: datetime) -> Iterator[Metric]:
 def standstills(now: datetime) -> Iterator[Metric]:
     yield gauges("paydate_holds", counted(Hold.objects.open(), "cause", "scope"))
     yield gauge("paydate_wallets_stopped", Wallet.objects.exclude(stopped_reason="").count())
-    contracts = zeros(Contract.Status) | counted(Contract.objects.all(), "status")
-    yield gauges("paydate_contracts", contracts)
+    yield gauge("paydate_notices_unsent", Notice.objects.unsaid().count())
     yield gauge("paydate_reservations_open", Reservation.objects.open().count())
 
 
@@ -53,6 +52,7 @@ def _waiting_since(now: datetime) -> Since:
         "batch": _first(_first_calls(), "planned_at"),
         "distribution": _first(late, "execute_at"),
         "hold": _first(Hold.objects.open(), "placed_at"),
+        "check": _first(PaymentAvailability.objects.open(), "requested_at"),
     }
 
 
@@ -73,6 +73,7 @@ def _due_since(now: datetime) -> Since:
         "transaction": _first(ContractTransaction.objects.due(now), "next_attempt_at"),
         "batch": _first(batches.filter(Q(lease_until=None) | Q(lease_until__lt=now)), "next_attempt_at"),
         "distribution": _first(Distribution.objects.due(now), "next_attempt_at"),
+        "check": _first(PaymentAvailability.objects.due(now), "next_attempt_at"),
     }
 
 

@@ -14,10 +14,13 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     def open(self) -> "NoticeQuerySet":
         return self.filter(resolved_at=None)
 
+    def unsaid(self) -> "NoticeQuerySet":
+        """Of which a mail has not left: the first one, or the one that says it is over."""
+        return self.filter(Q(sent_at=None) | Q(resolved_at__isnull=False, resolution_sent_at=None))
+
     def unsent(self, now: datetime) -> "NoticeQuerySet":
-        """Of which a mail is due: the first one, or the one that says it is over."""
-        is_unsaid = Q(sent_at=None) | Q(resolved_at__isnull=False, resolution_sent_at=None)
-        return self.filter(is_unsaid, next_attempt_at__lte=now)
+        """Of which a mail is due."""
+        return self.unsaid().filter(next_attempt_at__lte=now)
 
 
 class Notice(models.Model):

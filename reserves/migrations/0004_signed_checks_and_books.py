@@ -259,4 +259,8 @@ class Migration(migrations.Migration):
                 fields=("book", "token_id"), name="investment_once_per_token_id"
             ),
         ),
+        migrations.AddIndex(
+            model_name="paymentavailability",
+            index=models.Index(fields=["ended_at"], name="ticket_by_end"),
+        ),
     ]

@@ -110,6 +110,7 @@ class PaymentAvailability(Leased):
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=Q(status="PENDING"), name="ticket_due"),
             models.Index(fields=["contract", "requested_at"], name="ticket_by_contract"),
+            models.Index(fields=["ended_at"], name="ticket_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from config.beats import sync_beat, table
 from config.health import PROCESSES
+from config.metrics import collector, views
 from config.tasks import record_heartbeat
 from contracts.services import identity
 from devnet.services.redis import Redis
@@ -38,8 +39,17 @@ def clinic(world: World, settings: Settings, durable_redis: Redis) -> Iterator[C
     for process in PROCESSES:
         record_heartbeat(process)
     clinic = Clinic(world, settings, world.spare_asset())
+    clinic.let_time_pass()
     clinic.commits("on")
     yield clinic
     clinic.commits(None)
     connection.close()
     identity.forget()
+
+
+@pytest.fixture
+def scraped(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Works on both local networks, where nobody is asked; and answers nothing that another test has read."""
+    monkeypatch.setattr(views, "COLLECTOR", collector.PaydateCollector())
+    settings.HEDERA_NETWORK = settings.STELLAR_NETWORK = "local"
+    settings.SOROBAN_RPC_URL = "http://127.0.0.1:1"

@@ -21,7 +21,7 @@ ENV_LINE = re.compile(r"^([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Classes of errors.
-OTHER_NAMES = {"CUSTODY_REFUSED"}
+OTHER_NAMES = {"CUSTODY_PENDING", "CUSTODY_REFUSED"}
 
 
 def names(guides: list[Path]) -> list[str]:

@@ -11,17 +11,17 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
-from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from chainsync.models import ChainEvent, EventListener
 from config.boot import BASE_DIR
-from config.metrics import collector, families, views
+from config.metrics import collector, families
 from config.models import Heartbeat
 from contracts import clock
 from contracts.models import AuditEvent, ContractTransaction, CustodyBudget
 from reserves.models import Reservation
+from tests.config.scraping import ago, failed, figures, investment
 from tests.factories import (
     BatchFactory,
     ContractFactory,
@@ -32,32 +32,9 @@ from tests.factories import (
     WalletFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("scraped")]
 NETWORK = "hedera-local"
 TOKEN = "a-token-with-some-thirty-characters"
-Figures = dict[tuple[str, tuple[str, ...]], float]
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another test read is not answered in this one."""
-    monkeypatch.setattr(views, "COLLECTOR", collector.PaydateCollector())
-
-
-def figures(client: Client) -> Figures:
-    """Every sample of an answer read now, by name and label values in the order of their names."""
-    views.COLLECTOR = collector.PaydateCollector()
-    answer = client.get("/metrics")
-    assert answer.status_code == 200
-    return {
-        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(answer.content.decode())
-        for sample in family.samples
-    }
-
-
-def ago(seconds: float) -> object:
-    return clock.now() - timedelta(seconds=seconds)
 
 
 # --- what it says ---------------------------------------------------------------------------------
@@ -216,7 +193,8 @@ def test_what_stands_still_is_counted(client: Client) -> None:
     holds = {labels: value for (name, labels), value in found.items() if name == "paydate_holds"}
     assert holds == {("OPERATOR", "GLOBAL"): 1, ("BLOCKED", "CONTRACT"): 1}
     assert found["paydate_wallets_stopped", ()] == 1
-    assert found["paydate_contracts", ("BLOCKED",)] == 1
+    assert found["paydate_contracts", ("LIFECYCLE_CASH_FLOW", "BLOCKED")] == 1
+    assert found["paydate_contracts", ("INVESTMENT", "BLOCKED")] == 0
     assert found["paydate_reservations_open", ()] == 1
     assert found["paydate_audit_unsealed", ()] == 1
 
@@ -271,6 +249,10 @@ def test_every_metric_of_the_table_is_answered_and_no_other(client: Client) -> N
     BatchFactory(distribution=distribution, status="COMPLETED", successful=3, settled_at=ago(1))
     CustodyBudget.objects.create(custodian="DFNS")
     EventListener.objects.create(network=NETWORK, address="0.0.7", read_at=ago(40), lag_seconds=7)
+    contract = investment(checked_at=ago(9))
+    EventListener.objects.create(
+        network=contract.network, address=contract.address, read_at=ago(4), lag_seconds=5
+    )
     HoldFactory()
     histograms = re.compile(r"_(bucket|gsum|gcount)$")
     answered = {histograms.sub("", name) for name, _ in figures(client)}
@@ -319,6 +301,7 @@ def test_the_number_of_queries_does_not_grow(django_assert_num_queries: DjangoAs
         TransactionFactory(signed=True, subject=batch.subject)
         PaymentFactory(distribution=batch.distribution, batch=batch, failed=True)
         HoldFactory(scope="DISTRIBUTION", object_uid=batch.distribution.uid)
+        failed(investment())
     with django_assert_num_queries(counting.statements):
         collector.read_all()
 

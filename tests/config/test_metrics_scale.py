@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from chainsync.models import ChainEvent
 from config.metrics import collector
 from contracts import clock
-from contracts.models import AuditEvent
-from reserves.models import Reservation
+from contracts.models import AuditEvent, Notice
+from reserves.models import PaymentAvailability, Reservation
 from tests.factories import (
     BatchFactory,
     DistributionFactory,
@@ -22,6 +22,7 @@ from tests.factories import (
     PaymentFactory,
     TransactionFactory,
 )
+from tests.factories.contracts import InvestmentContractFactory
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(days=40)
@@ -34,11 +35,13 @@ GROWING = (
     "contracts_auditevent",
     "contracts_hold",
     "reserves_reservation",
+    "reserves_paymentavailability",
+    "contracts_notice",
 )
 
 
 @pytest.fixture(autouse=True)
-def ends_in_its_own_time() -> Iterator[None]:
+def ends_in_its_own_time(scraped: None) -> Iterator[None]:
     """The limit of a scrape ends with its transaction, and here that is the test's."""
     yield
     with connection.cursor() as cursor:
@@ -97,6 +100,22 @@ def history() -> None:
         processed_at=then,
     )
     multiply(event, 20_000, log_index="n")
+    investment = InvestmentContractFactory(checked_at=then)
+    check = PaymentAvailability.objects.create(
+        contract=investment,
+        status="PROCESSED",
+        requested_by="tests",
+        requested_at=then,
+        ended_at=then,
+        checked_at=then,
+        ledger=7,
+        required_funds_units=0,
+    )
+    multiply(check, 50_000, uid="'c' || n", requested_at="requested_at - n * interval '1 second'")
+    news = Notice.objects.create(
+        noun="contract", object_uid="c", object_label="c", cause="BLOCKED", title="t", text="t", sent_at=then
+    )
+    multiply(news, 5_000, uid="'n' || n", object_uid="'c' || n")
     sealed = AuditEvent.write(distribution, what="status", by="alice")
     multiply(sealed, 50_000, sequence="n")
 
@@ -119,6 +138,15 @@ def present() -> None:
         transaction_id="'new' || n",
         valid_start_ns=f"{now_ns} - n",
     )
+    check = PaymentAvailability.objects.create(
+        contract=InvestmentContractFactory(checked_at=recent),
+        status="FAILED",
+        error_class="NOT_I128",
+        requested_by="tests",
+        requested_at=recent,
+        ended_at=recent,
+    )
+    multiply(check, 1_200, uid="'f' || n", requested_at="requested_at - n * interval '1 second'")
     unpaid = DistributionFactory(planned=True, status="FAILED", failed_count=10_000, ended_at=recent)
     failed = BatchFactory(distribution=unpaid, number=1_000_000, status="FAILED", failed=3, settled_at=recent)
     payment = PaymentFactory(distribution=unpaid, batch=failed, ordinal=1_000_000, failed=True)

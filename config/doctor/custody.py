@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from config.doctor.findings import Finding, failed, from_sentence, ok, skipped, warning
 from config.doctor.registry import check
 from config.doctor.signing import Signer, sign_test, signers
-from config.doctor.wallets import wallets
+from config.doctor.wallets import sources, wallets
 from contracts.custody.base import WalletFacts, custodian
 from contracts.custody.credentials import UnusableKey, kind_of_key
 from contracts.gateways.errors import GatewayError, Refused
@@ -114,7 +114,8 @@ def _fix_of_refusal(status: int | None) -> str:
 
 def _in_custody() -> Mapping[str, Wallet]:
     name = "LOCAL" if _uses_key_file() else "DFNS"
-    return {account: wallet for account, wallet in wallets().items() if wallet.custodian == name}
+    known = {**wallets(), **sources()}
+    return {account: wallet for account, wallet in known.items() if wallet.custodian == name}
 
 
 @check(GROUP, "custody of", needs=("custody", "migrations"), each=_in_custody)
@@ -131,16 +132,17 @@ def describes(wallet: Wallet) -> Finding:
         check_custody(wallet, facts)
     except WalletMismatch as error:
         return from_sentence(str(error))
-    return _network_of(facts)
+    return _network_of(facts, "STELLAR_NETWORK" if wallet.is_on_stellar else "HEDERA_NETWORK")
 
 
-def _network_of(facts: WalletFacts) -> Finding:
+def _network_of(facts: WalletFacts, setting: str) -> Finding:
     """On chain a key is the same everywhere; a wallet made for the other kind of network is still a mistake."""
-    is_real = facts.network.lower() in ("hedera", "mainnet")
-    if is_real != (settings.HEDERA_NETWORK == "mainnet"):
+    is_real = facts.network.lower() in ("hedera", "stellar", "mainnet")
+    network = getattr(settings, setting)
+    if is_real != (network in ("mainnet", "public")):
         return failed(
-            f"custody made this wallet for {facts.network}, HEDERA_NETWORK is {settings.HEDERA_NETWORK}",
-            "use a wallet of this network, or correct HEDERA_NETWORK",
+            f"custody made this wallet for {facts.network}, {setting} is {network}",
+            f"use a wallet of this network, or correct {setting}",
         )
     return ok(f"active on {facts.network}, {facts.scheme} key {facts.custody_key_id}")
 

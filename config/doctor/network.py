@@ -39,9 +39,20 @@ def reachable() -> Finding:
 @check(GROUP, "chain time", needs=("mirror",), fix=MIRROR_FIX)
 def chain_time() -> Finding:
     """The end of the newest block against our clock: clock differences and a lagging mirror node look alike."""
-    behind = (clock.now_ns() - mirror().newest_consensus_ns()) / clock.NANOSECONDS
-    if behind < -NOTICED_SECONDS_AHEAD:
-        say = failed if behind < -MOST_SECONDS_AHEAD else warning
+    return chain_clock(
+        mirror().newest_consensus_ns(),
+        newest="block",
+        keeper="mirror node",
+        noticed_ahead=NOTICED_SECONDS_AHEAD,
+        most_ahead=MOST_SECONDS_AHEAD,
+    )
+
+
+def chain_clock(chain_ns: int, *, newest: str, keeper: str, noticed_ahead: int, most_ahead: int) -> Finding:
+    """The end of the chain, as its keeper has it, against our clock; seconds that it may be ahead of that."""
+    behind = (clock.now_ns() - chain_ns) / clock.NANOSECONDS
+    if behind < -noticed_ahead:
+        say = failed if behind < -most_ahead else warning
         return say(
             f"this machine's clock is {-behind:.0f} s behind the chain's",
             "let NTP set this machine's clock; until then transactions expire early",
@@ -49,10 +60,10 @@ def chain_time() -> Finding:
     if behind > NOTICED_SECONDS_BEHIND:
         say = failed if behind > MOST_SECONDS_BEHIND else warning
         return say(
-            f"the newest block is {behind:.0f} s old: this machine's clock is ahead, or the mirror node lags",
-            "let NTP set this machine's clock; if it is right, wait or take another mirror node",
+            f"the newest {newest} is {behind:.0f} s old: this machine's clock is ahead, or the {keeper} lags",
+            f"let NTP set this machine's clock; if it is right, wait or take another {keeper}",
         )
-    return ok(f"the newest block is {max(behind, 0):.0f} s old")
+    return ok(f"the newest {newest} is {max(behind, 0):.0f} s old")
 
 
 @check(GROUP, "network", needs=("mirror", "migrations"), fix=MIRROR_FIX)

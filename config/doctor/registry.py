@@ -10,7 +10,10 @@ from config.doctor.findings import Finding
 Look = Callable[..., Finding | Sequence[Finding]]
 DEADLINE_SECONDS = 10.0
 # In the order of the report. Each module names its group and holds its checks.
-MODULES = ("safety", "database", "broker", "processes", "network", "wallets", "custody", "assets", "work")
+MODULES = (
+    *("safety", "database", "broker", "processes", "network", "wallets", "custody", "assets"),
+    *("stellar", "investments", "mail", "work"),
+)
 _checks: list["Check"] = []
 
 

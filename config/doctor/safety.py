@@ -69,7 +69,7 @@ def _open_doors() -> Iterator[Finding]:
 
 
 def _plain_addresses() -> Iterator[Finding]:
-    for name in ("DFNS_BASE_URL", "HEDERA_MIRROR_URL", "HEDERA_RPC_URL"):
+    for name in ("DFNS_BASE_URL", "HEDERA_MIRROR_URL", "HEDERA_RPC_URL", "SOROBAN_RPC_URL"):
         if urlsplit(getattr(settings, name)).scheme == "http":
             yield failed(
                 f"{name} is asked without TLS: anybody on the way can change the answer", "write https://"

@@ -9,10 +9,10 @@ from typing import cast
 from django.conf import settings
 
 from config.doctor.findings import Finding, failed, ok, skipped, warning
-from config.doctor.wallets import wallets
+from config.doctor.wallets import sources, wallets
 from contracts import clock
-from contracts.custody.base import SignatureAnswer, WalletFacts, custodian, verify
-from contracts.gateways import hedera
+from contracts.custody.base import SignatureAnswer, WalletFacts, custodian, is_stellar, verify
+from contracts.gateways import hedera, soroban, soroban_accounts
 from contracts.gateways.errors import Conflict, GatewayError, Refused, Throttled
 from contracts.models import Wallet
 from contracts.services import budget
@@ -36,6 +36,10 @@ class Signer:
 
 
 def signers() -> Mapping[str, Signer]:
+    return {**_payers(), **{account: _of_row(wallet) for account, wallet in sources().items()}}
+
+
+def _payers() -> Mapping[str, Signer]:
     found = {account: _of_row(wallet) for account, wallet in wallets().items()}
     if found or not settings.DFNS_WALLET_ID:
         return found
@@ -71,7 +75,7 @@ def sign_test(signer: Signer) -> Finding:
     if not slot.is_granted:
         return skipped("Paydate itself uses up the custody budget of this minute", "try again in a minute")
     budget.wait_for(slot.at)
-    body = expired_body(signer.account)
+    body = _body_of(signer)
     begin = time.monotonic()
     try:
         answer = office.sign(
@@ -84,6 +88,15 @@ def sign_test(signer: Signer) -> Finding:
     except GatewayError as error:
         return _refused(signer, error)
     return _judged(signer, body, answer, milliseconds=(time.monotonic() - begin) * 1000)
+
+
+def _body_of(signer: Signer) -> bytes:
+    """On Stellar as on Hedera unlike any before: there its sequence number is this nanosecond."""
+    if not is_stellar(signer.network):
+        return expired_body(signer.account)
+    now_ns = clock.now_ns()
+    ended_at = now_ns // clock.NANOSECONDS - AGE_SECONDS
+    return soroban_accounts.expired_envelope(signer.account, number=now_ns, ended_at=ended_at)
 
 
 def expired_body(account: str) -> bytes:
@@ -134,17 +147,19 @@ def _judged(signer: Signer, body: bytes, answer: SignatureAnswer, *, millisecond
             f"custody answered {answer.status}: {answer.reason or 'no reason given'}",
             "see the wallet's policies in custody",
         )
-    if not verify(signer.scheme, signer.public_key, body, answer.signature):
+    if not verify(signer.scheme, signer.public_key, body, answer.signature, signer.network):
         return failed(
             "the signature does not fit the wallet's public key", "register the wallet again with add_wallet"
         )
-    signed = hedera.assemble(
-        body,
-        scheme=cast(hedera.Scheme, signer.scheme),
-        public_key=bytes.fromhex(signer.public_key),
-        signature=answer.signature,
-    )
+    raw = _assembled(signer, body, answer.signature)
     return ok(
-        f"signed with {signer.scheme} in {milliseconds:.0f} ms and verified; {len(signed.raw)} bytes, expired "
+        f"signed with {signer.scheme} in {milliseconds:.0f} ms and verified; {len(raw)} bytes, expired "
         "an hour ago, NOT sent"
     )
+
+
+def _assembled(signer: Signer, body: bytes, signature: bytes) -> bytes:
+    if is_stellar(signer.network):
+        return soroban.assemble(body, account=signer.account, signature=signature)
+    scheme, key = cast(hedera.Scheme, signer.scheme), bytes.fromhex(signer.public_key)
+    return hedera.assemble(body, scheme=scheme, public_key=key, signature=signature).raw

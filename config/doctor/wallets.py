@@ -8,6 +8,7 @@ from config.doctor.findings import Finding, failed, from_sentence, ok, warning
 from config.doctor.registry import check
 from contracts.gateways.mirror import mirror
 from contracts.models import Wallet
+from contracts.services.networks import hedera_network, stellar_network
 from contracts.services.planning import TINYBARS_PER_HBAR
 from contracts.services.wallets import (
     WalletMismatch,
@@ -30,8 +31,21 @@ def every_wallet() -> Mapping[str, Wallet]:
 
 def wallets() -> Mapping[str, Wallet]:
     """Those of the network that the settings name."""
-    here = f"hedera-{settings.HEDERA_NETWORK}"
-    return {account: wallet for account, wallet in every_wallet().items() if wallet.network == here}
+    return _on(hedera_network(), every_wallet())
+
+
+def every_source() -> Mapping[str, Wallet]:
+    """Those of Stellar."""
+    rows = Wallet.objects.filter(role=Wallet.Role.SOURCE).order_by("pk")
+    return {wallet.account: wallet for wallet in rows}
+
+
+def sources() -> Mapping[str, Wallet]:
+    return _on(stellar_network(), every_source())
+
+
+def _on(network: str, known: Mapping[str, Wallet]) -> Mapping[str, Wallet]:
+    return {account: wallet for account, wallet in known.items() if wallet.network == network}
 
 
 @check(GROUP, "promises", needs=("migrations",))

@@ -273,6 +273,12 @@ def account_of(public_key: str) -> str:
 
 def account_at(account: str) -> tuple[int, int]:
     """Sequence number and the ledger at which the account has it. Refused with code NO_ACCOUNT without one."""
+    entry, ledger = account_entry(account)
+    return int(entry.seq_num.sequence_number.int64), ledger
+
+
+def account_entry(account: str) -> tuple[xdr.AccountEntry, int]:
+    """For the gateways: the account's entry and the ledger it is of. Refused with code NO_ACCOUNT without one."""
     public_key = Keypair.from_public_key(account).xdr_account_id()
     key = xdr.LedgerKey(type=xdr.LedgerEntryType.ACCOUNT, account=xdr.LedgerKeyAccount(account_id=public_key))
     answer = ask(lambda: server().get_ledger_entries([key]))
@@ -281,14 +287,14 @@ def account_at(account: str) -> tuple[int, int]:
             f"there is no account {account} on Stellar {settings.STELLAR_NETWORK}", code="NO_ACCOUNT"
         )
     entry = answer.entries[0]
-    return parsed(lambda: _sequence(entry.xdr)), answer.latest_ledger
+    return parsed(lambda: _account(entry.xdr)), answer.latest_ledger
 
 
-def _sequence(text: str) -> int:
+def _account(text: str) -> xdr.AccountEntry:
     account = xdr.LedgerEntryData.from_xdr(text).account
     if account is None:
         raise ValueError("the entry is no account")
-    return int(account.seq_num.sequence_number.int64)
+    return account
 
 
 def life_of(contract: str) -> Life | None:

@@ -68,16 +68,17 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The ledgers that the RPC can still tell about, both included."""
+    """The ledgers that the RPC can still tell about, both included; it keeps at most `window` of them."""
 
     oldest_ledger: int
     latest_ledger: int
+    window: int
 
 
 def kept_ledgers() -> Kept:
     """Raises Unavailable or Refused."""
     health = ask(lambda: server().get_health())
-    return Kept(health.oldest_ledger, health.latest_ledger)
+    return Kept(health.oldest_ledger, health.latest_ledger, health.ledger_retention_window)
 
 
 def events_from(ledger: int, contracts: Sequence[str], limit: int = MOST_EVENTS) -> Page | Expired:

@@ -84,7 +84,13 @@ def test_the_public_mirror_node_of_another_network_by_its_name(clinic: Clinic) -
 )
 def test_a_clock_that_is_apart_from_the_chains(clinic: Clinic, clock: str, words: str) -> None:
     clinic.settings.CLOCK_OFFSET = f"tests.config.doctored.{clock}"
-    clinic.finds("chain time", words, "let NTP set this machine's clock")
+    report = clinic.look()
+    assert [result["name"] for result in report.wrong()] == ["chain time", "ledger time"], report.wrong()
+    (found,) = report.named("chain time")
+    assert words in found["words"]
+    for result in report.wrong():
+        assert result["status"] == "failed"
+        assert "let NTP set this machine's clock" in result["fix"]
 
 
 def test_a_chain_whose_clock_is_apart_from_ours(clinic: Clinic) -> None:

@@ -18,7 +18,7 @@ from contracts.leases import RELEASED
 from contracts.models import ContractTransaction, SignedBody, Wallet
 from contracts.services.building import broadcast, other_nodes
 from contracts.services.identity import identity_problem
-from contracts.services.steps import advance, fail, postpone
+from contracts.services.steps import advance, fail, over_ns, postpone
 
 log = structlog.get_logger(__name__)
 Status = ContractTransaction.Status
@@ -63,8 +63,7 @@ def why_not_now(row: ContractTransaction) -> Wait | None:
     """What the transaction's validity says about sending it now."""
     now_ns = clock.now_ns()
     if row.valid_until_ns - now_ns < LEAST_VALIDITY_NS:
-        margin = timedelta(seconds=settings.EXPIRY_MARGIN_SECONDS)
-        return Wait("signed too late to be sent; expires", clock.from_ns(row.valid_until_ns) + margin)
+        return Wait("signed too late to be sent; expires", clock.from_ns(over_ns(row)))
     if (row.valid_start_ns or 0) > now_ns:
         begins = clock.from_ns(row.valid_start_ns or 0) + timedelta(seconds=2)
         return Wait("signed ahead of its validity; sent when it begins", begins)

@@ -21,7 +21,7 @@ from contracts.models import ContractTransaction, SignedBody
 from contracts.services import budget, fencing
 from contracts.services.building import Identity, NotNow, assembled, body_for, first_node, new_identity
 from contracts.services.sending import send, send_marked, why_not_allowed, why_not_now
-from contracts.services.steps import advance, fail, postpone, visit
+from contracts.services.steps import advance, fail, over_ns, postpone, visit
 from contracts.services.wallets import WalletMismatch, ensure_verified, stop_wallet
 
 log = structlog.get_logger(__name__)
@@ -188,8 +188,7 @@ def _is_young(row: ContractTransaction) -> bool:
 
 
 def _after_expiry(row: ContractTransaction) -> datetime:
-    margin = settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
-    return clock.from_ns(row.valid_until_ns + margin)
+    return clock.from_ns(over_ns(row))
 
 
 def sign_body_for(row: ContractTransaction, node: str) -> SignedBody | None:

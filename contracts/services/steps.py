@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from structlog.contextvars import bound_contextvars
 
@@ -90,6 +91,13 @@ def postpone(
     ContractTransaction.objects.filter(pk=row.pk, status=row.status).update(
         tries=row.tries, waiting_reason=reason, next_attempt_at=until
     )
+
+
+def over_ns(row: ContractTransaction) -> int:
+    """From when on nothing can be signed or sent any more and only the chain can be asked."""
+    # On Stellar the first ledger that closes after the validity says so.
+    margin = 0 if row.sequence is not None else settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
+    return row.valid_until_ns + margin
 
 
 def fail(row: ContractTransaction, error_class: str, text: str, **columns: Any) -> bool:

@@ -12,6 +12,7 @@ from django.db.models import Max
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.models import AuditEvent, ContractTransaction
+from contracts.services.steps import over_ns
 
 SWEEP_LOCK = 0x5041_5944_0001
 SEAL_LOCK = 0x5041_5944_0002
@@ -76,10 +77,7 @@ def _task_for(row: ContractTransaction) -> str:
 
 
 def _is_past(row: ContractTransaction) -> bool:
-    """Validity is over: nothing can be signed or sent any more, only the chain can be asked."""
-    # On Stellar the first ledger that closes later says so.
-    margin = 0 if row.sequence is not None else settings.EXPIRY_MARGIN_SECONDS * clock.NANOSECONDS
-    return row.valid_start_ns is not None and clock.now_ns() > row.valid_until_ns + margin
+    return row.valid_start_ns is not None and clock.now_ns() > over_ns(row)
 
 
 def seal_audit_events() -> int:

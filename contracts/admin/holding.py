@@ -14,9 +14,10 @@ from contracts.services.holds import HoldRefused, lift_hold, place_hold
 
 
 def holds_for_people(row: Any) -> QuerySet[Hold]:
-    """The open holds on exactly this object that only a person lifts."""
+    """The open holds on exactly this object that only a person lifts; that of a block ends with the block."""
     of_people = Q(cause=Hold.Cause.OPERATOR) | Q(needs_operator=True)
-    return Hold.objects.open().filter(of_people, scope=scope_of(row), object_uid=row.uid)
+    placed = Hold.objects.open().filter(of_people, scope=scope_of(row), object_uid=row.uid)
+    return placed.exclude(cause=Hold.Cause.BLOCKED)
 
 
 def scope_of(model: type[models.Model] | models.Model) -> str:
@@ -33,6 +34,8 @@ def held_object(hold: Hold) -> models.Model | None:
 
 
 def lift(hold: Hold, *, reason: str, by: str) -> str:
+    if hold.cause == Hold.Cause.BLOCKED:
+        raise HoldRefused("the contract is BLOCKED, and this hold ends with the block: unblock the contract")
     if lift_hold(hold, reason=reason, by=by):
         return "The hold is lifted. What it stopped goes on, unless another hold covers it."
     hold.refresh_from_db()

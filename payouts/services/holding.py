@@ -19,7 +19,8 @@ RELEASED = fault_point("distribution.released", scenario="shortfall")
 def on_hold_changed(hold: Hold) -> None:
     """Told by the app below, in the transaction that opened or lifted the hold."""
     stoppable = Q(status__in=ACTIVE) | Q(status=Status.HELD)
-    for distribution in Distribution.objects.covered_by(hold).filter(stoppable).select_related("asset"):
+    covered = Distribution.objects.covered_by(hold).filter(stoppable).select_related("asset")
+    for distribution in covered.order_by("pk"):  # two holds at once take them in the same order
         align(distribution)
 
 

@@ -67,8 +67,6 @@ def _noted(contract: Contract) -> str:
 
 
 def _short(contract: Contract) -> str:
-    if _is_accepted(contract):
-        return Outcome.ACCEPTED
     reason = f"{contract.label} {requires(contract, contract.required_funds_units)}"
     if contract.status == Status.BLOCKED:
         if contract.blocked_by == PAYDATE:  # the amount has changed; a person's reason is left alone
@@ -78,6 +76,8 @@ def _short(contract: Contract) -> str:
         return Outcome.STILL_BLOCKED
     if contract.status not in CAN_BE_BLOCKED:
         return Outcome.NOTHING
+    if _is_accepted(contract):
+        return Outcome.ACCEPTED
     _block(contract, reason=reason, by=PAYDATE)
     return Outcome.BLOCKED
 

@@ -69,6 +69,7 @@ def _visit(ticket: PaymentAvailability) -> None:
         _failed(ticket, error)
     except Exception as error:
         log.exception("unexpected_error")
+        ticket.refresh_from_db(fields=["status", "attempts"])  # what was moved in vain was moved here, too
         words = f"unexpected error, see the log of {ticket.uid}: {type(error).__name__}: {error}"
         _again(ticket, "UNEXPECTED", words)
 
@@ -185,9 +186,14 @@ def _is_investment(ticket: PaymentAvailability) -> bool:
 
 
 def _own_units(contract: Contract) -> int | None:
+    """For comparison only: a defect of our own calendar never keeps the chain's answer from counting."""
     if contract.kind != Contract.Kind.INVESTMENT:
         return None
-    return own_missing_units(contract, now=clock.now())
+    try:
+        return own_missing_units(contract, now=clock.now())
+    except Exception:
+        log.exception("own_units_not_known")
+        return None
 
 
 def _add_note(ticket: PaymentAvailability, words: str) -> None:

@@ -7,6 +7,7 @@ answer that has changed the contract's state already: it never delays that chang
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import transaction
 
 from contracts import clock
@@ -24,6 +25,7 @@ from contracts.services.wallets import stop_wallet
 from reserves.models import PaymentAvailability
 from reserves.services.blocking import apply_answer
 
+log = structlog.get_logger(__name__)
 Status = ContractTransaction.Status
 Outcome = PaymentAvailability.Outcome
 
@@ -85,6 +87,9 @@ def plan_evidence(ticket: PaymentAvailability) -> str:
         plan_call(ticket)
     except (Waiting, AlreadyOpen) as error:
         return f"no signed check: {error}"
+    except Exception as error:  # evidence never undoes what the answer has changed
+        log.exception("evidence_not_planned")
+        return f"no signed check: unexpected error, see the log: {type(error).__name__}: {error}"
     return ""
 
 

@@ -78,7 +78,7 @@ def note_check_failed(ticket: PaymentAvailability) -> None:
     """To be called when the ticket has become FAILED: told after RESERVE_NOTICE_FAILURES of them in a row."""
     contract = ticket.contract
     count = failures_in_a_row(contract)
-    if count < settings.RESERVE_NOTICE_FAILURES:
+    if count < settings.RESERVE_NOTICE_FAILURES or _is_finished(contract):
         return
     last = f"is of {moment(contract.checked_at)}" if contract.checked_at else "has never come"
     text = _text(
@@ -91,6 +91,11 @@ def note_check_failed(ticket: PaymentAvailability) -> None:
     )
     title = f"Reserve checks of {contract.label} fail"
     open_notice(contract, cause=Cause.CHECKS_FAIL, title=title, text=text)
+
+
+def _is_finished(contract: Contract) -> bool:
+    """Maybe since its check began. No answer would ever end a notice of it."""
+    return Contract.objects.filter(pk=contract.pk, status=Contract.Status.FINISHED).exists()
 
 
 @beside_the_money

@@ -1,5 +1,6 @@
 """Opening tickets for the contracts whose reserve is to be looked at, and finding those again whose ring was lost."""
 
+import time
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -27,6 +28,7 @@ MOST_RINGS = 500
 # A ticket that is open when a new one is tried may have ended when it is marked.
 TIMES_OVERTAKEN = 5
 MOST_FORGOTTEN = 5_000
+MOST_SECONDS_FORGETTING = 20
 RING_AGAIN = timedelta(seconds=6)
 
 
@@ -106,7 +108,17 @@ def sweep() -> None:
 
 
 def forget_old() -> int:
-    """Removes old tickets that changed nothing; those that moved a contract are evidence and stay."""
+    """Removes old tickets that changed nothing; those that moved a contract are evidence and stay.
+
+    As many as come in at the same time, and no longer than a worker can be spared.
+    """
+    removed, stop_at = 0, time.monotonic() + MOST_SECONDS_FORGETTING
+    while time.monotonic() < stop_at and (some := _forget_some()):
+        removed += some
+    return removed
+
+
+def _forget_some() -> int:
     before = clock.now() - timedelta(days=settings.RESERVE_KEEP_DAYS)
     moved = (PaymentAvailability.Outcome.BLOCKED, PaymentAvailability.Outcome.RELEASED)
     ended = PaymentAvailability.objects.exclude(status=PaymentAvailability.Status.PENDING)

@@ -11,7 +11,7 @@ from contracts.gateways.errors import GatewayError, OutcomeUnknown, Refused, Una
 from contracts.gateways.mirror import mirror
 from tests.contracts.web_server import Say, WebServer
 
-SECRET = "s3cr3t-key"  # noqa: S105 - this is what must not be seen
+SECRET = "s3cr3t-key"
 NOBODY = f"http://127.0.0.1:1/v1/{SECRET}"
 CONTRACT = "CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD2KM"
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 
 from contracts import clock
+from contracts.gateways import soroban
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
 from contracts.models import AuditEvent, ContractTransaction, ExpiryDeclaration
@@ -67,18 +68,27 @@ def _check(row: ContractTransaction) -> None:
             "the chain would do this call's work twice, so only a proof ends it: a later transaction of its payer"
         )
     try:
-        chain_ns = mirror().newest_consensus_ns()
-        records = mirror().transaction(row.transaction_id or "")
+        chain_ns = _absent_until_ns(row)
     except GatewayError as error:
-        raise NotDeclared(f"the mirror node has to be asked first, and does not answer: {error}") from error
+        raise NotDeclared(f"the chain has to be asked first, and that failed: {error}") from error
+    if chain_ns is None:
+        raise NotDeclared("it is on chain; its result is being read")
     age = timedelta(microseconds=(chain_ns - row.valid_until_ns) // 1000)
     if age < UNRESOLVED_FOR:
         raise NotDeclared(
             f"by the chain's time it can be declared expired in {UNRESOLVED_FOR - age}, not before"
         )
+
+
+def _absent_until_ns(row: ContractTransaction) -> int | None:
+    """The chain's time, at which it does not show the call; None when it does. Raises a GatewayError."""
+    if row.is_on_stellar:
+        answer = soroban.outcome(bytes.fromhex(row.transaction_id or ""))
+        return answer.latest_closed_at * clock.NANOSECONDS if isinstance(answer, soroban.NotFound) else None
+    chain_ns = mirror().newest_consensus_ns()
     hashes = {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
-    if own_record(row, records, hashes) is not None:
-        raise NotDeclared("it is on chain; its result is being read")
+    is_there = own_record(row, mirror().transaction(row.transaction_id or ""), hashes) is not None
+    return None if is_there else chain_ns
 
 
 def _keep(row: ContractTransaction, by: str, reason: str) -> None:

@@ -69,7 +69,8 @@ def _visit(ticket: PaymentAvailability) -> None:
         _failed(ticket, error)
     except Exception as error:
         log.exception("unexpected_error")
-        ticket.refresh_from_db(fields=["status", "attempts"])  # what was moved in vain was moved here, too
+        # What was moved in vain was moved in this instance, too.
+        ticket.refresh_from_db(fields=["status", "attempts", "lease_owner"])
         words = f"unexpected error, see the log of {ticket.uid}: {type(error).__name__}: {error}"
         _again(ticket, "UNEXPECTED", words)
 

@@ -36,9 +36,12 @@ def requires(contract: Contract, units: int) -> str:
     return f"requires adding {amount} to the reserve fund to ensure investor payments"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def apply_answer(pk: int, *, units: int, ledger: int) -> str:
-    """Moves the contract as the answer demands; returns the outcome. One on Hedera is never moved by it."""
+    """Moves the contract as the answer demands; returns the outcome. One on Hedera is never moved by it.
+
+    In the caller's transaction, which cannot go on when this fails.
+    """
     contract = _locked(pk)
     if contract.checked_at_ledger is not None and ledger <= contract.checked_at_ledger:
         return Outcome.OUTDATED
@@ -190,7 +193,8 @@ def withdraw_acceptance(contract: Contract, *, reason: str, by: str) -> None:
 
 
 def _locked(pk: int) -> Contract:
-    rows = Contract.objects.select_for_update(of=("self",)).select_related("payment_token")
+    """Without its key: a tick that opens a ticket for each contract refers to them all, and must wait for none."""
+    rows = Contract.objects.select_for_update(of=("self",), no_key=True).select_related("payment_token")
     return rows.get(pk=pk)
 
 

@@ -4,13 +4,15 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django import Settings
 
 from contracts import clock, doorbell
 from contracts.models import Contract
 from reserves.models import PaymentAvailability
-from reserves.services.ticketing import forget_old, open_tickets, sweep
+from reserves.services import life
+from reserves.services.blocking import apply_answer
+from reserves.services.ticketing import ask_again, forget_old, open_tickets, sweep
 from tests.factories.contracts import ContractFactory, InvestmentContractFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +75,28 @@ def test_five_runs_at_once_open_one_ticket_for_each_contract(rings: list[int]) -
 
     assert PaymentAvailability.objects.count() == Contract.objects.count() == 40
     assert sorted(rings) == sorted(PaymentAvailability.objects.values_list("pk", flat=True))
+
+
+def test_a_tick_does_not_wait_for_contracts_that_are_being_moved(rings: list[int]) -> None:
+    short, told = InvestmentContractFactory(), InvestmentContractFactory()
+    done = threading.Event()
+
+    def tick() -> None:
+        open_tickets()
+        done.set()
+        connection.close()
+
+    thread = threading.Thread(target=tick)
+    with transaction.atomic():
+        apply_answer(short.pk, units=5, ledger=7)
+        life.apply_life(told, life.LIFE, [])
+        thread.start()
+        is_done = done.wait(20)
+        ask_again(told)
+    thread.join()
+
+    assert is_done
+    assert PaymentAvailability.objects.get(contract=told).is_asked_again
 
 
 def test_ten_thousand_take_as_many_statements_as_two_hundred(django_assert_max_num_queries: object) -> None:

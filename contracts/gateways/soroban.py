@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.conf import settings
 from pydantic import ValidationError
@@ -154,15 +154,14 @@ def check_network() -> None:
 
 def simulate(call: Call, *, source: str = _NOBODY) -> Answer:
     """Asks the contract without a transaction. Raises ContractFailed when it refuses, Unavailable, Refused."""
-    return simulate_as(source, call)[0]
+    return _answer(_simulate(_question(call, source), call))
 
 
 def simulate_as(source: str, call: Call) -> tuple[Answer, tuple[str, ...]]:
     """As `simulate`, and whose word a call by `source` would need, that account or other addresses G... and C...."""
-    simulation = _simulate(_envelope(call, Account(source, 0), lifetime=(0, 0)), call)
-    needs_restore = simulation.restore_preamble is not None
+    simulation = _simulate(_question(call, source), call)
     asked = parsed(lambda: tuple(_whose(entry, source) for entry in _auth_entries(simulation)))
-    return Answer(_value(simulation), simulation.latest_ledger, needs_restore), asked
+    return _answer(simulation), asked
 
 
 def prepare(call: Call, *, source: str, sequence: int, ends_at: int, begins_at: int = 0) -> Prepared:
@@ -344,6 +343,12 @@ def _envelope(call: Call, source: Account, *, lifetime: tuple[int, int]) -> Tran
     return builder.add_time_bounds(*lifetime).build()
 
 
+@lru_cache(maxsize=4_096)
+def _question(call: Call, source: str) -> str:
+    """To be simulated only, as base64: the same contracts are asked the same again and again."""
+    return _envelope(call, Account(source, 0), lifetime=(0, 0)).to_xdr()
+
+
 def _read(raw: bytes) -> TransactionEnvelope:
     return TransactionEnvelope.from_xdr_object(xdr.TransactionEnvelope.from_xdr_bytes(raw), passphrase())
 
@@ -393,11 +398,16 @@ def _whose(entry: xdr.SorobanAuthorizationEntry, source: str) -> str:
 # -- answers
 
 
-def _simulate(envelope: TransactionEnvelope, call: Call) -> SimulateTransactionResponse:
-    simulation = ask(lambda: server().simulate_transaction(envelope))
+def _simulate(envelope: TransactionEnvelope | str, call: Call) -> SimulateTransactionResponse:
+    # The SDK takes base64 as well, its annotation does not say so.
+    simulation = ask(lambda: server().simulate_transaction(cast(TransactionEnvelope, envelope)))
     if simulation.error:
         raise contract_failure(simulation.error, function=call.function, events=simulation.events or [])
     return simulation
+
+
+def _answer(simulation: SimulateTransactionResponse) -> Answer:
+    return Answer(_value(simulation), simulation.latest_ledger, simulation.restore_preamble is not None)
 
 
 def _value(simulation: SimulateTransactionResponse) -> xdr.SCVal:

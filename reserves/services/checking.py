@@ -13,7 +13,7 @@ from contracts import clock
 from contracts.faults import fault_point
 from contracts.gateways import soroban
 from contracts.gateways.errors import GatewayError, Refused, Throttled
-from contracts.leases import lease
+from contracts.leases import RELEASED, lease
 from contracts.models import Contract, ContractTransaction
 from contracts.services.planning import AlreadyOpen, Waiting
 from contracts.transitions import move
@@ -170,6 +170,7 @@ def _processed(ticket: PaymentAvailability, answer: Answer) -> None:
             own_units=own_units,
             error_class="",
             error_text="",
+            **RELEASED,
             **(answer.columns or {}),
         )
         if not has_moved:  # another visit has answered it: what that one did to the contract stands
@@ -177,9 +178,18 @@ def _processed(ticket: PaymentAvailability, answer: Answer) -> None:
             return
         if ticket.mode == Mode.ON_CHANGE and outcome in CHANGES and _is_investment(ticket):
             _add_note(ticket, signing.plan_evidence(ticket))
-        telling.note_check_answered(ticket)
-        open_again(ticket)
+        _follow_up(ticket)
     PROCESSED.reach(ticket.contract.uid)
+
+
+def _follow_up(ticket: PaymentAvailability) -> None:
+    """What else the answer sets off; of nearly all there is nothing, which one statement tells."""
+    row = PaymentAvailability.objects.annotate(is_told=telling.told_of_failures(ticket.contract))
+    is_asked_again, is_told = row.values_list("is_asked_again", "is_told").get(pk=ticket.pk)
+    if is_told:
+        telling.note_check_answered(ticket)
+    if is_asked_again:
+        open_again(ticket)
 
 
 def _is_investment(ticket: PaymentAvailability) -> bool:
@@ -249,6 +259,7 @@ def _give_up(ticket: PaymentAvailability, name: str, text: str) -> None:
             ended_at=clock.now(),
             error_class=name[:64],
             error_text=text,
+            **RELEASED,
         )
         if not has_moved:  # another visit was first, and may still wait for the call
             transaction.set_rollback(True)

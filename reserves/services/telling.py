@@ -11,7 +11,7 @@ from typing import ParamSpec
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Exists, Max
 
 from contracts import clock
 from contracts.amounts import format_units
@@ -104,6 +104,12 @@ def note_check_answered(ticket: PaymentAvailability) -> None:
     contract = ticket.contract
     resolution = f"The chain has answered a reserve check of {contract.label} again."
     resolve_notice(contract, cause=Cause.CHECKS_FAIL, resolution=resolution)
+
+
+def told_of_failures(contract: Contract) -> Exists:
+    """For a query: whether people have been told that its checks fail."""
+    about = Notice.objects.open().filter(noun=contract._meta.model_name, object_uid=contract.uid)
+    return Exists(about.filter(cause=Cause.CHECKS_FAIL))
 
 
 def failures_in_a_row(contract: Contract) -> int:

@@ -124,6 +124,8 @@ class FaultBoard:
 
     def hit(self, name: str, subject: str = "", **where: Any) -> dict[str, Any] | None:
         """The parameters if the fault strikes now (one counted strike is used up), else None."""
+        if not self._faults:
+            return None
         with self._lock:
             fault = self._find(name, subject, where)
             if fault is None or self._random.random() >= fault.probability:

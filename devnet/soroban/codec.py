@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from stellar_sdk import Address, Keypair, Network, StrKey, scval, xdr
@@ -51,10 +52,12 @@ def data_key(contract: str, key: xdr.SCVal, durability: xdr.ContractDataDurabili
     ).to_xdr()
 
 
+@lru_cache(maxsize=16_384)
 def instance_key(contract: str) -> str:
     return data_key(contract, xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE))
 
 
+@lru_cache(maxsize=64)
 def code_key(code_hash: bytes) -> str:
     code = xdr.LedgerKeyContractCode(xdr.Hash(code_hash))
     return xdr.LedgerKey(xdr.LedgerEntryType.CONTRACT_CODE, contract_code=code).to_xdr()
@@ -72,7 +75,9 @@ def data_entry(key: str, value: xdr.SCVal) -> str:
     return xdr.LedgerEntryData(xdr.LedgerEntryType.CONTRACT_DATA, contract_data=entry).to_xdr()
 
 
+@lru_cache(maxsize=4_096)
 def data_value(entry: str) -> xdr.SCVal:
+    """Nobody may change what is in it."""
     return given(xdr.LedgerEntryData.from_xdr(entry).contract_data).val
 
 

@@ -1,6 +1,7 @@
 """What arrives: a transaction envelope, what it calls, and why the network would not take it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stellar_sdk import (
     Address,
@@ -70,8 +71,9 @@ class Submitted:
         return len(operations) == 1 and isinstance(operations[0], _KINDS)
 
 
+@lru_cache(maxsize=4_096)
 def parse(text: str) -> Submitted:
-    """From base64 XDR; raises Unreadable. Fee bumps are not known here."""
+    """From base64 XDR; raises Unreadable. Fee bumps are not known here. Nobody may change what is in it."""
     try:
         envelope = TransactionEnvelope.from_xdr(text, PASSPHRASE)
         source = envelope.transaction.source.account_id

@@ -11,6 +11,8 @@ from typing import Any
 from devnet.soroban.codec import Entry
 
 HISTORY_LEDGERS = 64
+MOST_AT_HAND = 20_000
+NO_LIMIT = 2**62
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     key TEXT, ledger INTEGER, data TEXT, live_until INTEGER, PRIMARY KEY (key, ledger)
@@ -54,6 +56,7 @@ class Store:
         # NORMAL survives the death of the process, which is the promise; a power cut could take the tail.
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(SCHEMA)
+        self._newest: dict[str, Entry] = {}
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -63,6 +66,7 @@ class Store:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
+            self._newest.clear()
             raise
         self._db.execute("COMMIT")
 
@@ -72,7 +76,16 @@ class Store:
     # -- entries
 
     def entry(self, key: str, ledger: int) -> Entry | None:
-        """The entry as it was after this ledger."""
+        """The entry as it was after this ledger. Mostly its newest version is wanted, which is kept at hand."""
+        newest = self._newest.get(key) or self._version(key, NO_LIMIT)
+        if newest is None or newest.modified > ledger:
+            return newest and self._version(key, ledger)
+        if len(self._newest) >= MOST_AT_HAND:
+            self._newest.clear()
+        self._newest[key] = newest
+        return newest
+
+    def _version(self, key: str, ledger: int) -> Entry | None:
         row = self._db.execute(
             "SELECT data, ledger, live_until FROM entry WHERE key = ? AND ledger <= ?"
             " ORDER BY ledger DESC LIMIT 1",
@@ -82,6 +95,7 @@ class Store:
 
     def put_entry(self, key: str, entry: Entry) -> None:
         """A new version; of the older ones those stay that the last HISTORY_LEDGERS ledgers can show."""
+        self._newest.pop(key, None)
         row = (key, entry.modified, entry.data, entry.live_until)
         self._db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", row)
         self._db.execute(

@@ -264,7 +264,7 @@ class Processes(BaseModel):
         description="Interval at which each wallet's transactions on chain are compared with this database.",
     )
     SIGNER_CONCURRENCY: int = Field(32, ge=1, le=64, description="Threads of the signer.")
-    WORKER_CONCURRENCY: int = Field(8, ge=1, le=64, description="Threads of a worker.")
+    WORKER_CONCURRENCY: int = Field(32, ge=1, le=64, description="Threads of a worker.")
 
 
 class Environment(Core, Hedera, Stellar, Custody, Payouts, Processes, BaseSettings):

@@ -44,6 +44,11 @@ class StellarCalls:
         answer = self._ask("create_investment", owner=owner, token=token, project=project, **params)
         return cast(dict[str, str], answer)
 
+    def create_investments(self, count: int, *, owner: str = "", **params: int) -> dict[str, Any]:
+        """As `create_investment`, so many of one token in one ledger: `contracts` has their ids."""
+        answer = self._ask("create_investments", timeout=600, count=count, owner=owner, **params)
+        return cast(dict[str, Any], answer)
+
     def investment(self, contract: str) -> dict[str, Any]:
         """Storage of an investment contract, `live_until`, and what it finds `required` now."""
         return cast(dict[str, Any], self._ask("investment", contract=contract))

@@ -48,6 +48,10 @@ class StellarControl:
             owner=owner, token=token, project=project, **params
         )
 
+    def do_create_investments(self, count: int, owner: str = "", **params: Any) -> dict[str, Any]:
+        owner = owner or self.do_stellar_wallet()["account"]
+        return self._devnet.stellar_operations.create_investments(owner=owner, count=count, **params)
+
     def do_investment(self, contract: str) -> dict[str, Any]:
         return self._devnet.stellar_operations.info(contract)
 

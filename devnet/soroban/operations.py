@@ -109,6 +109,14 @@ class SorobanOperations:
         contract = self._create(investment.CODE, storage)
         return {"contract": contract, "token": money, "project": receiver, "owner": owner}
 
+    def create_investments(self, *, owner: str, count: int, **params: Any) -> dict[str, Any]:
+        """As `create_investment`, many of one token in one ledger; `contracts` has their ids."""
+        money, receiver = self.create_token(), Keypair.random().public_key
+        self.make_sure(owner)
+        storage = books.storage(owner, InvestmentParams(**params).data(money, receiver))
+        contracts = self._create_many(investment.CODE, storage, count)
+        return {"contracts": contracts, "token": money, "project": receiver, "owner": owner}
+
     # -- calls
 
     def call(
@@ -210,17 +218,22 @@ class SorobanOperations:
     # -- inside
 
     def _create(self, code: bytes, storage: Mapping[str, xdr.SCVal]) -> str:
-        contract = codec.contract_name("devnet", secrets.token_hex(16))
-        key = codec.instance_key(contract)
-        data = codec.data_entry(key, codec.instance_value(codec.code_hash(code), storage))
+        return self._create_many(code, storage, 1)[0]
+
+    def _create_many(self, code: bytes, storage: Mapping[str, xdr.SCVal], count: int) -> list[str]:
+        value = codec.instance_value(codec.code_hash(code), storage)
+        contracts = [codec.contract_name("devnet", secrets.token_hex(16)) for _ in range(count)]
+        keys = [codec.instance_key(contract) for contract in contracts]
+        entries = [(key, codec.data_entry(key, value)) for key in keys]
 
         def act(moment: Moment) -> None:
             self._network.write_code(moment.ledger)
             until = moment.ledger + INSTANCE_LEDGERS
-            self._network.store.put_entry(key, Entry(data, moment.ledger, until))
+            for key, data in entries:
+                self._network.store.put_entry(key, Entry(data, moment.ledger, until))
 
         self._network.change(act)
-        return contract
+        return contracts
 
     def _act(self, act: Act, seconds_ago: int = 0) -> Any:
         def change(moment: Moment) -> Any:

@@ -73,6 +73,16 @@ def test_custody_signs_the_hash_of_a_check(devnet: Devnet, control: DevnetClient
     settle(control, env["SOROBAN_RPC_URL"], envelope, wallet["account"], answer.signature)
 
 
+def test_many_contracts_of_one_token_are_made_in_one_ledger(control: DevnetClient) -> None:
+    made = control.create_investments(3)
+    found = [control.investment(contract) for contract in made["contracts"]]
+    assert len(set(made["contracts"])) == 3
+    assert {(one["owner"], one["data"]["token"], one["required"]) for one in found} == {
+        (made["owner"], made["token"], 0)
+    }
+    assert len({one["live_until"] for one in found}) == 1
+
+
 def test_custody_signs_a_whole_transaction_for_the_local_network(
     devnet: Devnet, control: DevnetClient
 ) -> None:

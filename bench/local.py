@@ -17,20 +17,22 @@ HOME = ROOT / ".local" / "bench"
 # The log of a hundred thousand payments is itself a load; warnings are kept.
 QUIET = {"LOG_LEVEL": "WARNING"}
 REGISTER = (
-    "from devnet.client import DevnetClient;"
-    "wallet = DevnetClient.of().wallet(hbar=10_000_000); DevnetClient.of().close_block();"
-    "from django.core.management import call_command;"
-    "call_command('add_wallet', wallet['wallet_id'], account=wallet['account'], label='payer')"
+    "from devnet.client import DevnetClient; from django.core.management import call_command;"
+    "devnet = DevnetClient.of(); wallet = {wallet}; devnet.close_block();"
+    "call_command('add_wallet', wallet['wallet_id'], account=wallet['account'], label='bench')"
 )
+PAYER, SOURCE = "devnet.wallet(hbar=10_000_000)", "devnet.stellar_wallet()"
 
 
-def measure(part: str, options: Mapping[str, Any], settings: Mapping[str, str]) -> dict[str, Any]:
-    """What `bench.driver` reports of this part, on a stack with these settings."""
+def measure(
+    part: str, options: Mapping[str, Any], settings: Mapping[str, str], *, wallet: str = PAYER
+) -> dict[str, Any]:
+    """What `bench.driver` reports of this part, on a stack with these settings and this wallet."""
     home = HOME / part
     shutil.rmtree(home, ignore_errors=True)
     with _running(home, settings) as stack:
         machine = describe(stack.services["DATABASE_URL"].url)
-        _register_wallet(home)
+        _register_wallet(wallet)
         report = _drive(home, part, options)
     shutil.rmtree(home, ignore_errors=True)
     print(json.dumps(report), file=sys.stderr, flush=True)
@@ -56,8 +58,8 @@ def _running(home: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
         os.environ.update(before)
 
 
-def _register_wallet(home: Path) -> None:
-    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", REGISTER]
+def _register_wallet(wallet: str) -> None:
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", REGISTER.format(wallet=wallet)]
     subprocess.run(
         command, cwd=ROOT, env=os.environ | {"PAYDATE_PROCESS": "signer"}, stdout=sys.stderr, check=True
     )

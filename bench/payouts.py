@@ -2,7 +2,9 @@
 
 Parts: `zero` pays n and 10 n holders with no latency anywhere; `latency` puts 200 ms on every call and compares
 with the same batches one after another; `budget` watches custody's rate for five minutes; `planning` stops when
-the plan is closed; `profile` pays n holders with a sampler in worker and signer; `pool` compares Celery's pools.
+the plan is closed; `profile` pays n holders with a sampler in worker and signer; `pool` compares Celery's pools;
+`checks` is about reserves: how many are checked in a second, and how long it takes to ask for all; `checks_profile`
+has the sampler in the worker and the local network meanwhile.
 """
 
 import argparse
@@ -16,16 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from bench import pool, profiles, report
-from bench.local import HOME, measure
+from bench.local import HOME, SOURCE, measure
 from bench.machine import ROOT
 
-USUAL = ("zero", "latency", "budget")
+USUAL = ("zero", "latency", "budget", "checks")
 FULL_HOLDERS, SMALL_HOLDERS = 10_000, 1_000
 FULL_SEQUENCE, SMALL_SEQUENCE = 100, 5
 GROWTH = 10
 # Enough batches for five minutes at five signatures a second, with a few holders each to keep the rest small.
 BUDGET = {"CUSTODY_REQUESTS_PER_MINUTE": "900", "BATCH_SIZE": "10"}
 FULL_BUDGET_HOLDERS, SMALL_BUDGET_HOLDERS = 16_000, 4_000
+FOLDED = HOME / "folded"
+# The other ticks of beat would ask for checks, too.
+SIMULATE = {"RESERVE_CHECK_MODE": "simulate", "PAYMENT_AVAILABILITY_CRON": "0 0 0 1 1 *"}
+FULL_CHECKS = {"contracts": 2_000, "rounds": 3, "sample": 100, "selected": 10_000, "signed": 13}
+SMALL_CHECKS = {"contracts": 500, "rounds": 3, "sample": 20, "selected": 1_000, "signed": 4}
+PROFILED_CHECKS = {"contracts": 1_000, "rounds": 3, "sample": 0, "selected": 0, "signed": 0}
 
 
 def zero(options: argparse.Namespace) -> dict[str, Any]:
@@ -50,11 +58,23 @@ def planning(options: argparse.Namespace) -> dict[str, Any]:
 
 def profile(options: argparse.Namespace) -> dict[str, Any]:
     """Slower than `zero` by what the sampler takes, so its times are not quoted."""
-    folder = HOME / "folded"
-    shutil.rmtree(folder, ignore_errors=True)
-    sampler = {"BENCH_PROFILE": str(folder), "PYTHONPATH": str(ROOT / "bench" / "profiler")}
-    run = measure("zero", {"holders": options.holders}, sampler | options.settings)
-    return {"holders": options.holders, "machine": run["machine"], "processes": profiles.summary(folder)}
+    run = measure("zero", {"holders": options.holders}, _sampler() | options.settings)
+    return {"holders": options.holders, "machine": run["machine"], "processes": profiles.summary(FOLDED)}
+
+
+def checks(options: argparse.Namespace) -> dict[str, Any]:
+    wanted = SMALL_CHECKS if options.small else FULL_CHECKS
+    return measure("checks", wanted, SIMULATE | options.settings, wallet=SOURCE)
+
+
+def checks_profile(options: argparse.Namespace) -> dict[str, Any]:
+    run = measure("checks", PROFILED_CHECKS, SIMULATE | _sampler() | options.settings, wallet=SOURCE)
+    return {"machine": run["machine"], "processes": profiles.summary(FOLDED)}
+
+
+def _sampler() -> dict[str, str]:
+    shutil.rmtree(FOLDED, ignore_errors=True)
+    return {"BENCH_PROFILE": str(FOLDED), "PYTHONPATH": str(ROOT / "bench" / "profiler")}
 
 
 PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
@@ -63,6 +83,8 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "latency": latency,
     "budget": budget,
     "profile": profile,
+    "checks": checks,
+    "checks_profile": checks_profile,
 }
 
 

@@ -19,6 +19,30 @@ DEAD_PROXY = "http://127.0.0.1:9"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 SIZES = (1, 100, 199, 201, 1000)
 PHASES = ("planning", "signing", "submitting", "settling")
+BACKED = 5
+# An instalment is 87.1354166; a twentieth of what was invested is in the reserve.
+MISSING, INSTALMENT_UNITS = "37.1354166 USDC", 871_354_166
+RESERVES = (
+    r"^making two investment contracts on the local Stellar network$",
+    r"^Demo Solar \w{4} C\w{55}: 1,000\.00 USDC invested 24 days ago, 1,000\.00 USDC added to its reserve$",
+    r"^Demo Wind \w{4} C\w{55}: 1,000\.00 USDC invested 24 days ago, nothing added$",
+    r"^manage\.py check_payment_availability --contract C\w{55} --contract C\w{55}$",
+    r"^Demo Solar \w{4} has capacity to serve payments, as of ledger \d+$",
+    rf"^BLOCKED: Demo Wind \w{{4}} requires adding {MISSING} to the reserve fund to ensure investor payments, "
+    r"as of ledger \d+$",
+    rf"^evidence: signed and sent, the contract answered in ledger \d+: {MISSING} missing$",
+    r"^ +transaction [0-9a-f]{64}$",
+    r"^Demo Wind \w{4} backs PDW5 0\.0\.\d+, payout contract 0\.0\.\d+$",
+    rf"^HELD, nothing signed: Demo Wind \w{{4}} requires adding {MISSING} to the reserve fund to ensure",
+    rf"^adding exactly {MISSING} to the reserve of Demo Wind \w{{4}}$",
+    r"^the block has lifted by itself after [.\d]+ s: ",
+    r"^ +[.\d]+ s  COMPLETED ",
+    rf"^proved: {BACKED} of {BACKED} balances on chain equal the database",
+    r"^evidence: signed and sent, the contract answered in ledger \d+: nothing missing$",
+    r"^ +transaction [0-9a-f]{64}$",
+    r"^mail of .* UTC: Demo Wind \w{4} is blocked$",
+    r"^mail of .* UTC: Demo Wind \w{4} was released by paydate, because the reserve covers the next payments$",
+)
 Demo = subprocess.CompletedProcess[str]
 
 
@@ -74,10 +98,47 @@ def test_the_demo_pays_proves_and_says_how_many_seconds_each_phase_took(
 
 
 @pytest.mark.parametrize("count", SIZES)
+def test_a_short_reserve_is_blocked_holds_a_payout_and_is_released_by_the_money(
+    demos: dict[int, Demo], count: int
+) -> None:
+    lines = iter(demos[count].stdout.splitlines())
+    for pattern in RESERVES:
+        assert any(re.search(pattern, line) for line in lines), f"no {pattern} in:\n{demos[count].stdout}"
+
+
+def test_the_contract_s_own_event_asks_for_the_check_that_releases_it(demos: dict[int, Demo]) -> None:
+    """Of several demos: those of blocked contracts by the clock may be first once in a while."""
+    said = "s: the contract's event CBUPDATED asked for the check\n"
+    assert any(said in demo.stdout for demo in demos.values())
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_the_chain_says_of_that_story_what_the_demo_says(
+    clone: Installation, demos: dict[int, Demo], count: int
+) -> None:
+    text = demos[count].stdout
+    healthy, short = (found(rf"Demo {name} \w{{4}} (C\w{{55}}):", text)[0] for name in ("Solar", "Wind"))
+    assert clone.devnet.investment(healthy)["balances"]["reserve"] == 10_500_000_000
+    books = clone.devnet.investment(short)
+    assert (books["balances"]["reserve"], books["required"]) == (INSTALMENT_UNITS, 0)
+    (contract,) = found(r"backs PDW5 0\.0\.\d+, payout contract (0\.0\.\d+)", text)
+    paid, dust = (int(units) for units in re.findall(r"(\d+) paid \+ (\d+) dust", text)[1])
+    on_chain = balances(clone, contract, BACKED)
+    assert (sum(on_chain), paid + dust) == (paid, 2_500_250_000)
+    assert all(on_chain)
+
+
+@pytest.mark.parametrize("count", SIZES)
 def test_the_demo_prints_no_log_lines_and_a_log_in_for_the_admin(demos: dict[int, Demo], count: int) -> None:
     text = demos[count].stdout
     assert "[info" not in text
     assert re.search(r"log in as demo-\w+ with the password \S+", text)
+    assert re.search(
+        r"^block it again: +\S+ manage\.py devnet invest C\w{55} \d+ --days-ago 24$", text, re.MULTILINE
+    )
+    assert re.search(
+        r"^contract blocked: +http://\S+/admin/contracts/contract/\d+/change/$", text, re.MULTILINE
+    )
     assert "stop it with `make down`" in text
 
 
@@ -117,6 +178,15 @@ def test_the_demo_fails_when_one_balance_on_chain_is_not_what_the_database_says(
     assert richer in demo.text
     assert "1 holders differ between the chain and the database" in demo.text
     assert "proved" not in demo.text
+
+
+def test_the_demo_fails_when_the_chain_does_not_confirm_the_shortfall(clone: Installation) -> None:
+    clone.devnet.fault("soroban.trap", {"phase": "execute", "code": 1}, count=1)
+    demo = clone.make("demo", "HOLDERS=1")
+    assert demo.returncode != 0
+    assert f"requires adding {MISSING}" in demo.stdout
+    assert "the signed check ended FAILED: INVOKE_HOST_FUNCTION_TRAPPED" in demo.stdout
+    assert "evidence:" not in demo.stdout
 
 
 def test_ctrl_c_of_a_demo_does_not_stop_a_stack_that_ran_before(clone: Installation) -> None:

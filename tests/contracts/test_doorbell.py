@@ -15,7 +15,17 @@ from contracts import doorbell, faults
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("config", "payouts", "reserves", "chainsync", "contracts")
-SCENARIOS = {"payout", "shortfall", "approval", "revert", "lost", "oversized", "retry", "reserve", "reserve_failed"}
+SCENARIOS = {
+    "payout",
+    "shortfall",
+    "approval",
+    "revert",
+    "lost",
+    "oversized",
+    "retry",
+    "reserve",
+    "reserve_failed",
+}
 
 
 def calls_of(name: str) -> Iterator[ast.Call]:

@@ -51,7 +51,7 @@ def test_the_settings_point_here_also_before_it_runs(tmp_path: Path) -> None:
         running.stop()
 
 
-def test_custody_signs_the_hash_of_a_check(devnet: Devnet, control: DevnetClient) -> None:
+def test_custody_signs_a_check_as_a_transaction(devnet: Devnet, control: DevnetClient) -> None:
     wallet = control.stellar_wallet()
     env = devnet.env()
     assert env["DFNS_STELLAR_WALLET_ID"] == wallet["wallet_id"]
@@ -64,7 +64,7 @@ def test_custody_signs_the_hash_of_a_check(devnet: Devnet, control: DevnetClient
     answer = custodian.sign(
         key_id=facts.custody_key_id,
         scheme=facts.scheme,
-        body=envelope.hash(),
+        body=envelope.to_xdr_object().to_xdr_bytes(),
         external_id="check:1",
         network="stellar-local",
     )

@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                     ("STILL_BLOCKED", "left it blocked"),
                     ("ACCEPTED", "is within the accepted deficit"),
                     ("RELEASED", "released it"),
-                    ("OUTDATED", "came after a newer answer and changed nothing"),
+                    ("OUTDATED", "is of no newer ledger than the last answer: changed nothing"),
                 ],
                 max_length=13,
             ),

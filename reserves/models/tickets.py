@@ -46,7 +46,7 @@ class PaymentAvailability(Leased):
         STILL_BLOCKED = "STILL_BLOCKED", "left it blocked"
         ACCEPTED = "ACCEPTED", "is within the accepted deficit"
         RELEASED = "RELEASED", "released it"
-        OUTDATED = "OUTDATED", "came after a newer answer and changed nothing"
+        OUTDATED = "OUTDATED", "is of no newer ledger than the last answer: changed nothing"
 
     TRANSITIONS = Transitions(
         ("PENDING", "PROCESSED", "the chain has answered"),

@@ -25,22 +25,27 @@ PAYER, SOURCE = "devnet.wallet(hbar=10_000_000)", "devnet.stellar_wallet()"
 
 
 def measure(
-    part: str, options: Mapping[str, Any], settings: Mapping[str, str], *, wallet: str = PAYER
+    part: str,
+    options: Mapping[str, Any],
+    settings: Mapping[str, str],
+    *,
+    wallet: str = PAYER,
+    copies: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """What `bench.driver` reports of this part, on a stack with these settings and this wallet."""
+    """What `bench.driver` reports of this part, on a stack with these settings, this wallet, and so many processes."""
     home = HOME / part
     shutil.rmtree(home, ignore_errors=True)
-    with _running(home, settings) as stack:
+    with _running(home, settings, copies) as stack:
         machine = describe(stack.services["DATABASE_URL"].url)
         _register_wallet(wallet)
         report = _drive(home, part, options)
     shutil.rmtree(home, ignore_errors=True)
     print(json.dumps(report), file=sys.stderr, flush=True)
-    return {"machine": machine, "settings": dict(settings), **report}
+    return {"machine": machine, "settings": dict(settings), "copies": dict(copies or {}), **report}
 
 
 @contextmanager
-def _running(home: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
+def _running(home: Path, settings: Mapping[str, str], copies: Mapping[str, int] | None) -> Iterator[Stack]:
     """The processes read this process's environment; nothing of an outer Paydate leaks in."""
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("PAYDATE_", "DATABASE_", "REDIS_"))]:
@@ -50,7 +55,7 @@ def _running(home: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
     )
     stack = Stack(home)
     try:
-        stack.up()
+        stack.up(copies)
         yield stack
     finally:
         stack.down()

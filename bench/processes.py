@@ -22,8 +22,13 @@ class Usage:
 
 
 def look(home: Path) -> dict[str, Usage]:
-    """Every process of the stack in this folder by its name in the Procfile, with `postgres` and `redis`."""
-    return {name: _usage(pid) for name, pid in _pids(home)}
+    """The processes of the stack in this folder by name, copies together, with `postgres` and `redis`."""
+    found: dict[str, Usage] = {}
+    for name, pid in _pids(home):
+        usage, kind = _usage(pid), name.partition(".")[0]
+        known = found.get(kind, Usage(0.0, 0.0))
+        found[kind] = Usage(known.cpu_seconds + usage.cpu_seconds, max(known.peak_mb, usage.peak_mb))
+    return found
 
 
 def spent(before: dict[str, Usage], after: dict[str, Usage]) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Celery carries ids that wake somebody up; PostgreSQL alone is the truth. See docs/celery.md."""
 
+import threading
+import time
 from typing import Any
 
 from celery import Celery
@@ -15,6 +17,8 @@ prepare()
 QUEUES = ("default", "sync", "checks", "signing")
 # Longer than any task and any countdown, otherwise Redis hands a running task to a second worker.
 VISIBILITY_SECONDS = 300
+LOOK_EVERY_SECONDS = 1.0
+_looked = threading.local()
 CONCURRENCY = {"signer": settings.SIGNER_CONCURRENCY, "worker": settings.WORKER_CONCURRENCY}
 
 app = Celery("paydate", broker=settings.REDIS_URL.get_secret_value())
@@ -68,8 +72,15 @@ app.autodiscover_tasks()
 
 @task_prerun.connect
 def drop_broken_connections(**_: Any) -> None:
-    """Those that are too old or were lost are opened anew, as at the beginning of each web request."""
-    close_old_connections()
+    """Those that are too old or were lost are opened anew, as at the beginning of each web request.
+
+    At most once a second in each thread: the look costs a statement, and a ring that meets a connection that was
+    lost in that second costs one sweep.
+    """
+    now = time.monotonic()
+    if now - getattr(_looked, "at", 0.0) >= LOOK_EVERY_SECONDS:
+        _looked.at = now
+        close_old_connections()
 
 
 @setup_logging.connect

@@ -69,7 +69,7 @@ def record_move(row: Any, source: str, to: str, *, reason: str, by: str) -> None
     from contracts.models import AuditEvent  # the audit trail is itself a model of this app
 
     AuditEvent.write(row, what="status", source=source, target=to, reason=reason, by=by)
-    _log_move(row, source, to, reason)
+    log_move(row, source, to, reason)
 
 
 def record_moves(moves: Iterable[tuple[Any, str, str, str]], *, by: str = "paydate") -> None:
@@ -81,10 +81,11 @@ def record_moves(moves: Iterable[tuple[Any, str, str, str]], *, by: str = "payda
         [(row, source, to, reason) for row, source, to, reason in moves], what="status", by=by
     )
     for row, source, to, reason in moves:
-        _log_move(row, source, to, reason)
+        log_move(row, source, to, reason)
 
 
-def _log_move(row: Any, source: str, to: str, reason: str) -> None:
+def log_move(row: Any, source: str, to: str, reason: str) -> None:
+    """The log line of an arrow; the audit event is the caller's."""
     log.info(
         "moved",
         noun=row._meta.model_name,

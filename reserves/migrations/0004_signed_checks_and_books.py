@@ -153,6 +153,14 @@ class Migration(migrations.Migration):
                 ("reserve_units", contracts.fields.UnitsField(blank=True, null=True)),
                 ("project_units", contracts.fields.UnitsField(blank=True, null=True)),
                 (
+                    "missing_units",
+                    contracts.fields.UnitsField(
+                        blank=True,
+                        help_text="By our own calendar within the horizon, when it was last read.",
+                        null=True,
+                    ),
+                ),
+                (
                     "state",
                     models.PositiveSmallIntegerField(
                         blank=True, help_text="2: active, 3: funds reached.", null=True

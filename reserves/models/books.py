@@ -31,6 +31,9 @@ class InvestmentBook(models.Model):
     goal_units = UnitsField(null=True, blank=True)
     reserve_units = UnitsField(null=True, blank=True)
     project_units = UnitsField(null=True, blank=True)
+    missing_units = UnitsField(
+        null=True, blank=True, help_text="By our own calendar within the horizon, when it was last read."
+    )
     state = models.PositiveSmallIntegerField(null=True, blank=True, help_text="2: active, 3: funds reached.")
     is_paused = models.BooleanField(null=True, blank=True)
     as_of_ledger = models.BigIntegerField(null=True, blank=True)

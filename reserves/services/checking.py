@@ -1,7 +1,7 @@
 """One check: ask the chain, store the answer, and let the contract move as it demands."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -21,6 +21,7 @@ from reserves.models import PaymentAvailability
 from reserves.services import covering, signing, telling
 from reserves.services.blocking import apply_answer
 from reserves.services.books import own_missing_units
+from reserves.services.ordinary import took_ordinary
 from reserves.services.ticketing import open_again
 
 log = structlog.get_logger(__name__)
@@ -153,7 +154,15 @@ def _take(ticket: PaymentAvailability, row: ContractTransaction) -> None:
 
 def _processed(ticket: PaymentAvailability, answer: Answer) -> None:
     ANSWERED.reach(ticket.contract.uid)
-    own_units, now = _own_units(ticket.contract), clock.now()
+    now = clock.now()
+    is_plain = not (answer.units or answer.note or answer.columns)
+    if not (is_plain and took_ordinary(ticket, ledger=answer.ledger, now=now)):
+        _move_by(ticket, answer, now)
+    PROCESSED.reach(ticket.contract.uid)
+
+
+def _move_by(ticket: PaymentAvailability, answer: Answer, now: datetime) -> None:
+    own_units = _own_units(ticket.contract)
     with transaction.atomic():
         outcome = apply_answer(ticket.contract_id, units=answer.units, ledger=answer.ledger)
         has_moved = move(
@@ -179,7 +188,6 @@ def _processed(ticket: PaymentAvailability, answer: Answer) -> None:
         if ticket.mode == Mode.ON_CHANGE and outcome in CHANGES and _is_investment(ticket):
             _add_note(ticket, signing.plan_evidence(ticket))
         _follow_up(ticket)
-    PROCESSED.reach(ticket.contract.uid)
 
 
 def _follow_up(ticket: PaymentAvailability) -> None:

@@ -14,7 +14,7 @@ from contracts.models import Contract
 from contracts.services.sweeping import single_flight
 from reserves.models import InvestmentBook
 from reserves.services.bookkeeping import BadBook, keep_balances, keep_problem, keep_read
-from reserves.services.books import forecast_of
+from reserves.services.books import forecast_of, own_missing_units
 from reserves.services.finishing import finish_if_over
 from reserves.services.telling import note_forecast, note_life
 from reserves.services.ticketing import CHECKED, contracts_here
@@ -88,6 +88,8 @@ def _watch_life(contract: Contract) -> None:
 
 
 def _tell(contract: Contract) -> None:
+    missing = own_missing_units(contract, now=clock.now())
+    InvestmentBook.objects.filter(contract=contract).update(missing_units=missing)
     days = settings.RESERVE_WARN_DAYS
     for forecast in forecast_of(contract, now=clock.now(), days=(days,)):
         note_forecast(

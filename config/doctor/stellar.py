@@ -9,7 +9,7 @@ from config.doctor.network import chain_clock
 from config.doctor.registry import check
 from config.doctor.wallets import FEW_CALLS, REGISTER, every_source, registered, sources
 from contracts import clock
-from contracts.gateways import soroban
+from contracts.gateways import soroban, soroban_outcomes
 from contracts.gateways.errors import Refused
 from contracts.gateways.soroban_accounts import STROOPS_PER_XLM, Funds, funds_of
 from contracts.gateways.soroban_events import kept_ledgers
@@ -56,8 +56,8 @@ def is_the_named_one() -> Finding:
 @check(GROUP, "ledger time", needs=(RPC,), fix=RPC_FIX)
 def ledger_time() -> Finding:
     """The close of the newest ledger against our clock: signed checks carry our time as their end."""
-    answer = soroban.outcome(NO_TRANSACTION)
-    closed_at = answer.closed_at if isinstance(answer, soroban.Outcome) else answer.latest_closed_at
+    answer = soroban_outcomes.outcome(NO_TRANSACTION)
+    closed_at = answer.closed_at if isinstance(answer, soroban_outcomes.Outcome) else answer.latest_closed_at
     return chain_clock(
         closed_at * clock.NANOSECONDS,
         newest="ledger",

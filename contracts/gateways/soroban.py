@@ -8,13 +8,12 @@ A simulation costs nothing and proves no authority: `require_auth` is only recor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import cast
 
 from django.conf import settings
-from pydantic import ValidationError
 from stellar_sdk import (
     Account,
     Address,
@@ -22,29 +21,18 @@ from stellar_sdk import (
     InvokeHostFunction,
     Keypair,
     Network,
-    SorobanServer,
     TransactionBuilder,
     TransactionEnvelope,
     scval,
     xdr,
 )
-from stellar_sdk.exceptions import (
-    AccountNotFoundException,
-    BaseRequestError,
-    SdkError,
-    SorobanRpcErrorResponse,
-)
-from stellar_sdk.soroban_rpc import (
-    GetTransactionResponse,
-    GetTransactionStatus,
-    SendTransactionStatus,
-    SimulateTransactionResponse,
-)
+from stellar_sdk.exceptions import AccountNotFoundException
+from stellar_sdk.soroban_rpc import SendTransactionStatus, SimulateTransactionResponse
 
 from contracts.gateways.errors import Busy, OutcomeUnknown, Refused, Unavailable
 from contracts.gateways.soroban_errors import contract_failure
-from contracts.gateways.soroban_web import RpcClient
-from contracts.gateways.web import words_of
+from contracts.gateways.soroban_outcomes import result_code
+from contracts.gateways.soroban_rpc import ask, parsed, server
 
 PASSPHRASES = {
     "public": Network.PUBLIC_NETWORK_PASSPHRASE,
@@ -56,9 +44,6 @@ PASSPHRASES = {
 _NOBODY = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 _BASE_FEE = 100
 _DAY_LEDGERS = 17_280
-# JSON-RPC: invalid request, unknown method, invalid parameters.
-_OUR_MISTAKES = (-32600, -32601, -32602)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +72,6 @@ class Prepared:
     hash: bytes
     fee_stroops: int
     ledger: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A transaction that is in a ledger. `value` is the function's return value, None when it failed."""
-
-    is_success: bool
-    ledger: int
-    closed_at: int
-    fee_stroops: int
-    value: xdr.SCVal | None
-    code: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """Not in the ledgers that this node keeps; close times in Unix seconds."""
-
-    latest_ledger: int
-    latest_closed_at: int
-    oldest_closed_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,18 +204,8 @@ def broadcast(raw: bytes) -> None:
         return
     if answer.status == SendTransactionStatus.TRY_AGAIN_LATER:
         raise Busy("the Soroban RPC has no room for it now", code="TRY_AGAIN_LATER")
-    code = _result_code(answer.error_result_xdr)
+    code = result_code(answer.error_result_xdr)
     raise Refused(f"the network refused it: {code}", code=code)
-
-
-def outcome(digest: bytes) -> Outcome | NotFound:
-    """What became of the transaction with this hash (32 bytes), as far as this node's ledgers go back."""
-    answer = ask(lambda: server().get_transaction(digest.hex()))
-    if answer.status == GetTransactionStatus.NOT_FOUND:
-        return NotFound(
-            answer.latest_ledger, answer.latest_ledger_close_time, answer.oldest_ledger_close_time
-        )
-    return _outcome(answer)
 
 
 def sequence_of(account: str) -> int:
@@ -415,91 +368,3 @@ def _value(simulation: SimulateTransactionResponse) -> xdr.SCVal:
     if not results:
         raise Unavailable("the Soroban RPC simulated the call and gave no result")
     return parsed(lambda: xdr.SCVal.from_xdr(results[0].xdr))
-
-
-def _outcome(answer: GetTransactionResponse) -> Outcome:
-    result = parsed(lambda: xdr.TransactionResult.from_xdr(str(answer.result_xdr)))
-    is_success = answer.status == GetTransactionStatus.SUCCESS
-    code = "" if is_success else _code_of(result)
-    text = ""
-    if not is_success:
-        failure = contract_failure(code, function="", events=answer.diagnostic_events_xdr or [])
-        code, text = failure.code or code, "; ".join([code, *failure.diagnostics])
-    return Outcome(
-        is_success=is_success,
-        ledger=answer.ledger or 0,
-        closed_at=answer.create_at or 0,
-        fee_stroops=result.fee_charged.int64,
-        value=_return_value(answer) if is_success else None,
-        code=code,
-        text=text,
-    )
-
-
-def _return_value(answer: GetTransactionResponse) -> xdr.SCVal:
-    meta = parsed(lambda: xdr.TransactionMeta.from_xdr(str(answer.result_meta_xdr)))
-    body = meta.v4 or meta.v3
-    value = body.soroban_meta.return_value if body is not None and body.soroban_meta is not None else None
-    if value is None:
-        raise Unavailable("the transaction succeeded, and the Soroban RPC does not say what it returned")
-    return value
-
-
-def _result_code(text: str | None) -> str:
-    return _code_of(parsed(lambda: xdr.TransactionResult.from_xdr(text))) if text else "ERROR"
-
-
-def _code_of(result: xdr.TransactionResult) -> str:
-    """As the network writes it, txBAD_SEQ for instance; of a failed call what became of it, as in
-    INVOKE_HOST_FUNCTION_TRAPPED.
-    """
-    if result.result.results and (inner := result.result.results[0].tr) is not None:
-        call = inner.invoke_host_function_result
-        if call is not None:
-            return str(call.code.name)
-    return str(result.result.code.name)
-
-
-def parsed(read: Callable[[], T]) -> T:
-    """What ``read`` makes of somebody else's XDR. Raises Unavailable when it makes nothing of it."""
-    try:
-        return read()
-    except Exception as error:  # XDR of a stranger fails in every way there is
-        raise Unavailable(f"the Soroban RPC's XDR cannot be read: {error}") from error
-
-
-# -- the server
-
-
-def ask(question: Callable[[], T]) -> T:
-    """One request. The SDK's own errors become ours: Unavailable, Refused, or the AccountNotFoundException."""
-    try:
-        return question()
-    except SorobanRpcErrorResponse as error:
-        raise _failure(error) from error
-    except (ValidationError, AssertionError) as error:
-        raise Unavailable(f"the Soroban RPC's answer is not what was asked: {error}") from error
-    except AccountNotFoundException:
-        raise
-    except (BaseRequestError, SdkError) as error:
-        raise Unavailable(f"the Soroban RPC does not answer: {words_of(error)}") from error
-
-
-def _failure(error: SorobanRpcErrorResponse) -> Refused | Unavailable:
-    """What is wrong with the question stays wrong; the node's own trouble, and a provider's limit, pass."""
-    code = str(error.code)
-    if error.code in _OUR_MISTAKES:
-        return Refused(f"the Soroban RPC refused the question: {error.message}", code=code)
-    return Unavailable(f"the Soroban RPC cannot answer now: {error.message}", code=code)
-
-
-def server() -> SorobanServer:
-    """The SDK's client of SOROBAN_RPC_URL. Raises Refused with code NOT_CONFIGURED when that is empty."""
-    if not settings.SOROBAN_RPC_URL:
-        raise Refused("SOROBAN_RPC_URL is empty: set it to the RPC of STELLAR_NETWORK", code="NOT_CONFIGURED")
-    return _server_at(settings.SOROBAN_RPC_URL)
-
-
-@lru_cache(maxsize=4)
-def _server_at(url: str) -> SorobanServer:
-    return SorobanServer(url, RpcClient())

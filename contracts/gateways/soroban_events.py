@@ -14,7 +14,7 @@ from stellar_sdk import xdr
 from stellar_sdk.soroban_rpc import EventFilter, EventFilterType, EventInfo, GetEventsResponse
 
 from contracts.gateways.errors import Refused, Unavailable
-from contracts.gateways.soroban import ask, parsed, server
+from contracts.gateways.soroban_rpc import ask, parsed, server
 from contracts.gateways.soroban_state import native
 
 MOST_EVENTS = 500

@@ -6,7 +6,7 @@ from typing import Any
 
 from stellar_sdk import Address, scval, xdr
 
-from contracts.gateways.soroban import ask, parsed, server
+from contracts.gateways.soroban_rpc import ask, parsed, server
 
 MOST_KEYS = 200
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 
 from contracts import clock
-from contracts.gateways import soroban
+from contracts.gateways import soroban_outcomes
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
 from contracts.models import AuditEvent, ContractTransaction, ExpiryDeclaration
@@ -83,8 +83,12 @@ def _check(row: ContractTransaction) -> None:
 def _absent_until_ns(row: ContractTransaction) -> int | None:
     """The chain's time, at which it does not show the call; None when it does. Raises a GatewayError."""
     if row.is_on_stellar:
-        answer = soroban.outcome(bytes.fromhex(row.transaction_id or ""))
-        return answer.latest_closed_at * clock.NANOSECONDS if isinstance(answer, soroban.NotFound) else None
+        answer = soroban_outcomes.outcome(bytes.fromhex(row.transaction_id or ""))
+        return (
+            answer.latest_closed_at * clock.NANOSECONDS
+            if isinstance(answer, soroban_outcomes.NotFound)
+            else None
+        )
     chain_ns = mirror().newest_consensus_ns()
     hashes = {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
     is_there = own_record(row, mirror().transaction(row.transaction_id or ""), hashes) is not None

@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Min
 
 from contracts import clock
-from contracts.gateways import soroban, soroban_state
-from contracts.gateways.soroban import NotFound, Outcome
+from contracts.gateways import soroban, soroban_outcomes, soroban_state
+from contracts.gateways.soroban_outcomes import NotFound, Outcome
 from contracts.models import ContractTransaction
 from contracts.services.identity import identity_problem
 from contracts.services.resolving import (
@@ -34,7 +34,7 @@ PASSED_OVER = "its sequence number was not used in its time"
 
 def look(row: ContractTransaction) -> None:
     """One question about the row's hash: ends it, sends its bytes again, or comes back later. Raises a GatewayError."""
-    answer = soroban.outcome(bytes.fromhex(row.transaction_id or ""))
+    answer = soroban_outcomes.outcome(bytes.fromhex(row.transaction_id or ""))
     if isinstance(answer, Outcome):
         _found(row, answer)
     elif row.wallet.stopped_reason:

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from stellar_sdk import Keypair
 
 from contracts import clock
-from contracts.gateways import soroban
+from contracts.gateways import soroban, soroban_outcomes
 from contracts.gateways.errors import Busy, GatewayError, OutcomeUnknown, Refused, Throttled, Unavailable
 from contracts.gateways.soroban_errors import ContractFailed
 from tests.world import World
@@ -85,12 +85,12 @@ def test_the_life_of_a_contract(world: World, contract: Contract) -> None:
 def test_a_signed_call_is_sent_once_and_found_by_its_hash(world: World, owner: Owner) -> None:
     prepared = owner.prepared()
     soroban.broadcast(owner.signed(prepared))
-    assert isinstance(soroban.outcome(prepared.hash), soroban.NotFound)
+    assert isinstance(soroban_outcomes.outcome(prepared.hash), soroban_outcomes.NotFound)
     world.control.do_close_ledger()
 
-    found = soroban.outcome(prepared.hash)
+    found = soroban_outcomes.outcome(prepared.hash)
 
-    assert isinstance(found, soroban.Outcome)
+    assert isinstance(found, soroban_outcomes.Outcome)
     assert found.is_success and found.value is not None and soroban.int128(found.value) == 0
     assert found.ledger == world.control.do_stellar_status()["ledger"]
     assert 0 < found.fee_stroops <= prepared.fee_stroops
@@ -165,8 +165,8 @@ def test_a_call_that_traps_on_chain_has_its_name_too(world: World, owner: Owner)
     soroban.broadcast(owner.signed(prepared))
     world.control.do_close_ledger()
 
-    found = soroban.outcome(prepared.hash)
-    assert isinstance(found, soroban.Outcome)
+    found = soroban_outcomes.outcome(prepared.hash)
+    assert isinstance(found, soroban_outcomes.Outcome)
     assert (found.is_success, found.value) == (False, None)
     assert found.code == "ContractInsufficientBalance"
 
@@ -221,29 +221,29 @@ class TestSending:
         send, digest = self.once(world, owner, "soroban.duplicate")
         send()
         world.control.do_close_ledger()
-        assert isinstance(soroban.outcome(digest), soroban.Outcome)
+        assert isinstance(soroban_outcomes.outcome(digest), soroban_outcomes.Outcome)
 
     def test_a_lost_reply_may_have_been_accepted(self, world: World, owner: Owner) -> None:
         send, digest = self.once(world, owner, "soroban.drop_reply")
         with pytest.raises(OutcomeUnknown):
             send()
         world.control.do_close_ledger()
-        assert isinstance(soroban.outcome(digest), soroban.Outcome)
+        assert isinstance(soroban_outcomes.outcome(digest), soroban_outcomes.Outcome)
 
     def test_what_is_refused_by_number_was_not_taken(self, world: World, owner: Owner) -> None:
         send, digest = self.once(world, owner, "soroban.error_rate", status=429)
         with pytest.raises(Throttled):
             send()
         world.control.do_close_ledger()
-        assert isinstance(soroban.outcome(digest), soroban.NotFound)
+        assert isinstance(soroban_outcomes.outcome(digest), soroban_outcomes.NotFound)
 
     def test_one_that_no_ledger_takes_is_not_found_after_its_time(self, world: World, owner: Owner) -> None:
         send, digest = self.once(world, owner, "soroban.lose")
         send()
         world.advance(300)
         world.control.do_close_ledger()
-        found = soroban.outcome(digest)
-        assert isinstance(found, soroban.NotFound)
+        found = soroban_outcomes.outcome(digest)
+        assert isinstance(found, soroban_outcomes.NotFound)
         assert found.latest_closed_at > clock.now_ns() // clock.NANOSECONDS - 30
         assert found.oldest_closed_at < found.latest_closed_at
 

@@ -14,6 +14,16 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RenameField("contracttransaction", "max_fee_tinybars", "max_fee_units"),
         migrations.RenameField("contracttransaction", "fee_tinybars", "fee_units"),
+        migrations.AlterField(
+            model_name="asset",
+            name="created_at",
+            field=models.DateTimeField(default=contracts.clock.now, editable=False),
+        ),
+        migrations.AlterField(
+            model_name="contract",
+            name="created_at",
+            field=models.DateTimeField(default=contracts.clock.now, editable=False),
+        ),
         migrations.CreateModel(
             name="Notice",
             fields=[

@@ -157,7 +157,7 @@ class Contract(models.Model):
     accepted_deficit_reason = models.TextField(blank=True)
     accepted_deficit_by = models.CharField(max_length=150, blank=True)
     learned_batch_size = models.PositiveSmallIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         default_permissions = ("view",)
@@ -229,7 +229,7 @@ class Asset(models.Model):
     sync_status = models.CharField(max_length=8, choices=SyncStatus.choices, default=SyncStatus.NEVER)
     synced_at = models.DateTimeField(null=True, blank=True)
     sync_error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         default_permissions = ("view",)

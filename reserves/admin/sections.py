@@ -27,11 +27,11 @@ def checks(contract: Contract, request: HttpRequest) -> Table:
         "Status",
         "Answer",
         "Effect",
+        "Error",
+        "Transaction",
         "As of ledger" if contract.kind == Contract.Kind.INVESTMENT else "As of block",
         "Waited, took",
         "Attempts",
-        "Error",
-        "Transaction",
     )
     rows = PaymentAvailability.objects.filter(contract=contract).order_by("-requested_at", "-pk")
     rows = rows.select_related("contract__payment_token", "transaction__wallet")
@@ -45,11 +45,11 @@ def _check(row: PaymentAvailability) -> tuple[object, ...]:
         cells.badge(row.status),
         answer(row),
         effect(row),
+        cells.words(error(row)),
+        chain_id(row.transaction) if row.transaction else "none was sent",
         ledger(row),
         durations(row),
         row.attempts,
-        cells.words(error(row)),
-        chain_id(row.transaction) if row.transaction else "none was sent",
     )
 
 

@@ -244,7 +244,7 @@ def _answer(raw: Mapping[str, Any]) -> SignatureAnswer:
 
 def _payload(request: Mapping[str, Any]) -> tuple[str | None, bytes | None]:
     """Scheme and payload of the request DFNS says it answers; none for kinds that are not ours."""
-    if request.get("kind") == TRANSACTION:  # only those of Stellar are ours
+    if request.get("kind") == TRANSACTION and request.get("network") in DFNS_NETWORKS.values():
         return ED25519, bytes.fromhex(request["transaction"].removeprefix("0x"))
     scheme = SCHEME_OF_KIND.get(request.get("kind", ""))
     if scheme is None:

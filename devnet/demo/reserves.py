@@ -147,17 +147,21 @@ def _asked_by(check: PaymentAvailability) -> str:
 
 
 def show_mails(scene: Scene, contract: Contract) -> None:
-    """Of its block and of the end of it, as they were given to the mail server."""
+    """Of its block and of the end of it, as they were given to the mail server. One that is away stops no payment,
+    and no demo.
+    """
     notice = Notice.objects.filter(object_uid=contract.uid, cause=Notice.Cause.BLOCKED).latest("pk")
     scene.watch(
         lambda: f"{_sent(notice)} of 2 mails sent",
-        is_over=lambda: _sent(notice) == 2,
+        is_over=lambda: _sent(notice) == 2 or bool(notice.last_error),
         why_not=lambda: notice.last_error or "the worker has not sent its mails",
     )
     if not settings.EMAIL_URL.get_secret_value():
         scene.say("EMAIL_URL names no mail server, so mails are printed to the worker's log")
+    if notice.last_error:
+        scene.say(f"the mail server was not reached, the mails are sent later: {notice.last_error}")
     for at, words in ((notice.sent_at, notice.title), (notice.resolution_sent_at, notice.resolution)):
-        scene.say(f"mail of {moment(at)}: {words}" if at else "")
+        scene.say(f"mail of {moment(at)}: {words}" if at else f"mail not sent yet: {words}")
 
 
 def _sent(notice: Notice) -> int:

@@ -271,8 +271,11 @@ def _open(one: Watched) -> bool:
 
 
 def _side_by_side(tickets: list[PaymentAvailability]) -> int:
-    """How many were asked for before the one before had ended; the constraint allows none."""
-    return sum(one.ended_at is None or later.requested_at < one.ended_at for one, later in pairwise(tickets))
+    """How many were taken up before the one before had ended; the constraint allows none."""
+    return sum(
+        one.ended_at is None or (later.started_at and later.started_at < one.ended_at)
+        for one, later in pairwise(tickets)
+    )
 
 
 def main(phases: list[str]) -> None:

@@ -77,19 +77,19 @@ def test_tickets_that_find_money_missing_hold_nothing_and_block_nothing(world: W
         return {run.status for run in Distribution.objects.all()} == {Status.COMPLETED, Status.HELD}
 
     pump.run(have_ended)
-    for _ in range(3):
-        open_tickets([contract.address])
-        idle(pump)
-
     tickets = PaymentAvailability.objects.filter(contract=contract, status="PROCESSED")
     # Of two answers as of one block the second changes nothing.
-    answers = list(
-        tickets.exclude(outcome="OUTDATED").order_by("pk").values_list("required_funds_units", "outcome")
-    )
+    newer = tickets.exclude(outcome="OUTDATED").order_by("pk")
+
+    def has_answered_often() -> bool:
+        open_tickets([contract.address])
+        return newer.count() > 4
+
+    pump.run(has_answered_often)
+    answers = list(newer.values_list("required_funds_units", "outcome"))
     first, second = Distribution.objects.order_by("status")
     missing = 20_000_000 - (60_000_000 - first.paid_units)
     assert set(answers) == {(20_000_000, "SHORT"), (missing, "SHORT")}
-    assert len(answers) > 4
     assert Notice.objects.filter(cause=Notice.Cause.SHORT).count() == 1, (
         "one alarm, not ended by what is in flight"
     )

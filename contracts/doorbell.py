@@ -25,6 +25,16 @@ def ring(name: str, row_id: int, *, after: float = 0) -> None:
     transaction.on_commit(lambda: _send(name, row_id, after))
 
 
+def backlog(queue: str) -> int:
+    """How many rings wait in a queue that nobody has taken yet; 0 where the broker does not tell."""
+    try:
+        with current_app.pool.acquire(block=True) as connection:
+            return int(connection.default_channel.client.llen(queue))
+    except (OperationalError, OSError, RuntimeError, AttributeError) as error:
+        log.warning("backlog_unknown", queue=queue, error=str(error))
+        return 0
+
+
 def ring_soon(name: str, row_id: int) -> None:
     """Like ``ring`` after SOON seconds, and one ring for all that ask for it until then.
 

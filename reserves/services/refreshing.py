@@ -20,6 +20,7 @@ from reserves.services.telling import note_forecast, note_life
 from reserves.services.ticketing import CHECKED, contracts_here
 
 log = structlog.get_logger(__name__)
+MOST_RINGS = 1_000
 REFRESH_LOCK = 0x5041_5944_0008
 # One lock for each contract: its id is added.
 BOOK_LOCKS = 0x5041_5947 << 32
@@ -27,13 +28,13 @@ RESERVE_ONLY = "the reserve of this imported book could not be read"
 
 
 def refresh_books() -> None:
-    """Rings for every contract that is checked, those read longest ago first."""
+    """Rings for contracts that are checked, those read longest ago first; of very many, some at each tick."""
     with single_flight(REFRESH_LOCK) as is_mine:
         if not is_mine:
             return
         contracts = _investment_contracts().filter(status__in=CHECKED)
         oldest_first = contracts.order_by(F("book__read_at").asc(nulls_first=True), "pk")
-        for pk in oldest_first.values_list("pk", flat=True):
+        for pk in oldest_first.values_list("pk", flat=True)[:MOST_RINGS]:
             ring("reserves.refresh_book", pk)
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from contracts import clock
-from contracts.doorbell import ring
+from contracts.doorbell import backlog, ring
 from contracts.ids import new_uid
 from contracts.models import Contract
 from contracts.services.holds import PAYDATE
@@ -30,8 +30,9 @@ TIMES_OVERTAKEN = 5
 MOST_FORGOTTEN = 5_000
 MOST_SECONDS_FORGETTING = 20
 RING_AGAIN = timedelta(seconds=6)
-# Of many tickets the later ones wait for their turn: the sweep is not to ring once more for what is in the queue.
+# Those rung for together wait for their turn: the sweep is not to ring once more for what is in the queue.
 TURN = timedelta(milliseconds=20)
+QUEUE = "checks"
 
 
 def contracts_here() -> QuerySet[Contract]:
@@ -47,7 +48,8 @@ def open_tickets(
 ) -> list[int]:
     """One for each contract that has none open, also for blocked ones; of the given addresses, or of all.
 
-    Returns the new tickets' ids. Their tasks are rung once they are committed.
+    Returns the new tickets' ids. The first of them are rung for once they are committed, and the sweep brings the
+    others as fast as workers take them: ten thousand rings at once would only lie in Redis.
     """
     contracts = contracts_here().filter(status__in=statuses)
     if addresses is not None:
@@ -61,14 +63,16 @@ def open_tickets(
                 mode=settings.RESERVE_CHECK_MODE,
                 requested_by=by,
                 requested_at=now,
-                next_attempt_at=now + RING_AGAIN + place * TURN,
+                next_attempt_at=now + RING_AGAIN + place * TURN if place < MOST_RINGS else now,
             )
             for place, pk in enumerate(contracts.order_by("pk").values_list("pk", flat=True))
         ]
         PaymentAvailability.objects.bulk_create(tickets, ignore_conflicts=True, batch_size=2_000)
         uids = [ticket.uid for ticket in tickets]
-        made = list(PaymentAvailability.objects.filter(uid__in=uids).values_list("pk", flat=True))
-        for pk in made:
+        made = list(
+            PaymentAvailability.objects.filter(uid__in=uids).order_by("pk").values_list("pk", flat=True)
+        )
+        for pk in made[:MOST_RINGS]:
             ring("reserves.check", pk)
     return made
 
@@ -97,16 +101,18 @@ def ask_again(contract: Contract, *, by: str = PAYDATE) -> None:
 
 
 def sweep() -> None:
-    """Rings for open tickets that are due and in nobody's hands."""
+    """Rings for open tickets that are due and in nobody's hands, while fewer than MOST_RINGS wait for a worker."""
     with single_flight(SWEEP_LOCK) as is_mine:
-        if not is_mine:
+        if not is_mine or (room := MOST_RINGS - backlog(QUEUE)) <= 0:
             return
         now = clock.now()
-        due = PaymentAvailability.objects.due(now).order_by("next_attempt_at")
-        pks = list(due.values_list("pk", flat=True)[:MOST_RINGS])
-        PaymentAvailability.objects.filter(pk__in=pks).update(next_attempt_at=now + RING_AGAIN)
-        for pk in pks:
-            ring("reserves.check", pk)
+        due = PaymentAvailability.objects.due(now).order_by("next_attempt_at", "pk")
+        rows = list(due.only("pk")[:room])
+        for place, row in enumerate(rows):
+            row.next_attempt_at = now + RING_AGAIN + place * TURN
+        PaymentAvailability.objects.bulk_update(rows, ["next_attempt_at"])
+        for row in rows:
+            ring("reserves.check", row.pk)
 
 
 def forget_old() -> int:

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from config.beats import table
 from contracts import doorbell, faults
+from contracts.ids import new_uid
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("config", "payouts", "reserves", "chainsync", "contracts")
@@ -125,3 +126,11 @@ def test_a_broker_that_is_down_loses_the_ring_and_nothing_else(
     monkeypatch.setattr(current_app, "send_task", refuse)
     with transaction.atomic():
         doorbell.ring("contracts.sign_transaction", 1)
+
+
+def test_the_backlog_is_what_nobody_has_taken_yet() -> None:
+    queue = f"nobody-{new_uid()}"
+    assert doorbell.backlog(queue) == 0
+    for _ in range(3):
+        current_app.send_task("config.heartbeat", queue=queue, ignore_result=True)
+    assert doorbell.backlog(queue) == 3

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from contracts import clock, doorbell
 from contracts.models import Contract
 from reserves.models import PaymentAvailability
-from reserves.services import life
+from reserves.services import life, ticketing
 from reserves.services.blocking import apply_answer
 from reserves.services.ticketing import ask_again, forget_old, open_tickets, sweep
 from tests.factories.contracts import ContractFactory, InvestmentContractFactory
@@ -23,6 +23,7 @@ def rings(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[int]:
     settings.STELLAR_NETWORK = "local"
     settings.SOROBAN_RPC_URL = "http://127.0.0.1:1"
     rung: list[int] = []
+    monkeypatch.setattr(ticketing, "backlog", lambda queue: 0)
     monkeypatch.setattr(
         doorbell, "_send", lambda name, pk, after: rung.append(pk) if name == "reserves.check" else None
     )
@@ -99,7 +100,9 @@ def test_a_tick_does_not_wait_for_contracts_that_are_being_moved(rings: list[int
     assert PaymentAvailability.objects.get(contract=told).is_asked_again
 
 
-def test_ten_thousand_take_as_many_statements_as_two_hundred(django_assert_max_num_queries: object) -> None:
+def test_ten_thousand_take_as_many_statements_as_two_hundred_and_are_fed_to_workers_by_the_sweep(
+    django_assert_max_num_queries: object, rings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     contract = InvestmentContractFactory()
     Contract.objects.bulk_create(
         Contract(
@@ -114,7 +117,18 @@ def test_ten_thousand_take_as_many_statements_as_two_hundred(django_assert_max_n
         for n in range(10_000)
     )
     with django_assert_max_num_queries(20):  # type: ignore[operator]
-        assert len(open_tickets()) == 10_001
+        made = open_tickets()
+    assert len(made) == 10_001
+    assert rings == made[:500]
+
+    sweep()
+    assert rings == made[:1_000]
+    monkeypatch.setattr(ticketing, "backlog", lambda queue: 490)
+    sweep()
+    assert rings == made[:1_010]
+    monkeypatch.setattr(ticketing, "backlog", lambda queue: 500)
+    sweep()
+    assert rings == made[:1_010], "five hundred wait for a worker already"
 
 
 def test_a_lost_ring_is_found_by_the_sweep(rings: list[int]) -> None:

@@ -194,9 +194,9 @@ def test_the_history_shows_every_check_with_its_durations_error_and_call() -> No
     check_of(contract)
     text = seen(logged_in(viewer()), page_of(contract), show="checks")
     assert "waited 0.250 s took 1.750 s" in text
-    assert "1.25 USDC 12500000 base units BLOCKED 100" in text
+    assert "1.25 USDC 12500000 base units BLOCKED none none was sent 100" in text
     assert "Unavailable: the RPC does not answer" in text
-    assert "no answer none no answer" in text
+    assert "no answer none Unavailable: the RPC does not answer" in text
     assert "ab" * 32 in text
     assert "unknown yet" in text
 

@@ -1,5 +1,6 @@
 """Stacks of real processes for the crash tests, and the programs that drive them."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 
 from devnet.client import DevnetClient, NotRunning
 from devnet.services.postgres import Postgres
@@ -198,6 +200,17 @@ class Site:
             check=True,
             text=True,
         )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One of the stacks in which processes are killed all the time at a time: what they are judged by is how soon
+    they are back, and two of them on two cores keep each other from it.
+    """
+    settings.TEST_HOME.mkdir(parents=True, exist_ok=True)
+    with (settings.TEST_HOME / "killing.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from django.conf import settings
 import contracts.tasks  # noqa: F401
 import payouts.tasks  # noqa: F401 - registers every fault point
 from contracts import faults
-from tests.crash.stacks import running
+from tests.crash.stacks import alone, running
 
 SECONDS_AFTER_RESTART = 15
 PHASES = (
@@ -33,7 +33,7 @@ SMALL = {"BATCH_SIZE": "5", "PLAN_PAGE_SIZE": "5", "RETRY_FAILED_BATCHES_CRON": 
 def report() -> dict[str, Any]:
     """The whole matrix on one stack, and the same stack started again with two of each process."""
     home: Path = settings.TEST_HOME / "stack"
-    with running(home, SMALL) as site:
+    with alone(), running(home, SMALL) as site:
         report: dict[str, Any] = site.drive("matrix", *PHASES)
         site.down()
         site.up(TWO_OF_EACH)

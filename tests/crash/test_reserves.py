@@ -9,7 +9,7 @@ from django.conf import settings
 import reserves.tasks  # noqa: F401 - registers every fault point
 from contracts import faults
 from tests.crash.reserves import CALL_POINTS
-from tests.crash.stacks import running
+from tests.crash.stacks import alone, running
 
 PHASES = ("checks", "failing", "signed", "overlapping", "story")
 GIVEN = {
@@ -35,7 +35,7 @@ CHECK_POINTS = [name for name, point in faults.REGISTRY.items() if point.scenari
 @pytest.fixture(scope="module")
 def report() -> list[dict[str, Any]]:
     home: Path = settings.TEST_HOME / "reserves"
-    with running(home, GIVEN) as site:
+    with alone(), running(home, GIVEN) as site:
         site.register(REGISTER)
         runs: list[dict[str, Any]] = site.drive("reserves", *PHASES)["runs"]
     return runs

@@ -247,7 +247,7 @@ def _not_found(row: ContractTransaction) -> None:
     chain_ns = mirror().newest_consensus_ns()
     if not absence.is_past(row, chain_ns):
         may_send = row.broadcast_started_at is not None and chain_ns < row.valid_until_ns
-        later(row, _send_again(row) if may_send else row.waiting_reason or NOT_YET)
+        later(row, send_own_again(row) if may_send else row.waiting_reason or NOT_YET)
     elif row.broadcast_started_at is None:
         expire(row, NEVER_SENT, only_if={"broadcast_started_at": None})
     elif (record := _record(row)) is not None:  # a look counts only when it comes after the chain's time
@@ -260,7 +260,7 @@ def _not_found(row: ContractTransaction) -> None:
         postpone(row, absence.ensure_later_transaction(row), until=clock.now() + SLOW_LOOK)
 
 
-def _send_again(row: ContractTransaction) -> str:
+def send_own_again(row: ContractTransaction) -> str:
     """A copy of the database sends nothing, not even what the original has signed."""
     return identity_problem() or send_again(row)
 

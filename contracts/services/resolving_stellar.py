@@ -11,7 +11,6 @@ from contracts import clock
 from contracts.gateways import soroban, soroban_outcomes, soroban_state
 from contracts.gateways.soroban_outcomes import NotFound, Outcome
 from contracts.models import ContractTransaction
-from contracts.services.identity import identity_problem
 from contracts.services.resolving import (
     FOUND,
     NEVER_SENT,
@@ -21,8 +20,9 @@ from contracts.services.resolving import (
     later,
     note_failure,
     note_sending,
+    send_own_again,
 )
-from contracts.services.sending import NOT_YET, send_again
+from contracts.services.sending import NOT_YET
 from contracts.services.steps import advance, postpone
 
 Status = ContractTransaction.Status
@@ -74,7 +74,7 @@ def _not_found(row: ContractTransaction, answer: NotFound) -> None:
     ends_at = row.valid_until_ns // clock.NANOSECONDS
     if answer.latest_closed_at <= ends_at:
         may_send = row.broadcast_started_at is not None and clock.now_ns() < row.valid_until_ns
-        later(row, _again(row) if may_send else row.waiting_reason or NOT_YET)
+        later(row, send_own_again(row) if may_send else row.waiting_reason or NOT_YET)
     elif row.broadcast_started_at is None:
         expire(row, NEVER_SENT, only_if={"broadcast_started_at": None})
     elif words := _proof(row, answer):
@@ -97,8 +97,3 @@ def _proof(row: ContractTransaction, answer: NotFound) -> str | None:
     if ledger >= answer.latest_ledger and sequence < (row.sequence or 0):
         return PASSED_OVER
     return None
-
-
-def _again(row: ContractTransaction) -> str:
-    """A copy of the database sends nothing, not even what the original has signed."""
-    return identity_problem() or send_again(row)

@@ -10,6 +10,9 @@ TESTS ?= tests
 # One more than cores: the crash tests mostly wait for real processes.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2) + 1)
 
+# Every process of the stack would compile all of its modules at each start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DELETE_ON_ERROR:
 .PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts settings clean
 
@@ -49,7 +52,11 @@ doctor: venv
 	@PAYDATE_PROCESS=signer $(PY) manage.py doctor $(if $(SIGN),--sign-test)
 
 test: venv
+ifeq ($(TESTS),tests)
+	@$(PY) -m tests.lanes
+else
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile -m "not long" $(TESTS)
+endif
 
 test-long: venv
 	@$(PY) -m pytest -m long $(TESTS)

@@ -126,7 +126,6 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "axes",
     "csp",
-    "health_check",
 ]
 
 MIDDLEWARE = [

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import stamina
 from django.conf import settings
+from django.test import TransactionTestCase
 from pytest_django.fixtures import Settings
 
 from contracts import doorbell
 from contracts.services import identity
 from devnet.services.processes import is_alive
 from reserves.services import ticketing
+from tests import emptying
 from tests.restoring import Backup, backup_schema
 from tests.world import Pump, World
 
@@ -44,6 +46,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         service.stop()
     if not hasattr(session.config, "workerinput"):
         shutil.rmtree(settings.TEST_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_emptying() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.empty)
+        yield
 
 
 @pytest.fixture(autouse=True)

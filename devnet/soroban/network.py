@@ -183,10 +183,13 @@ class Network:
             self.store.add_event(identity, moment.ledger, body)
 
     def write_code(self, ledger: int) -> None:
-        """The code of the modelled contracts; it was there before any instance."""
+        """The code of the modelled contracts: there before any instance; whoever creates one uploads it again if it
+        has been archived since.
+        """
         for code in CODES:
             key = codec.code_key(codec.code_hash(code))
-            if self.store.entry(key, ledger) is None:
+            known = self.store.entry(key, ledger)
+            if known is None or known.is_archived(ledger):
                 self.store.put_entry(key, Entry(codec.code_entry(code), ledger, ledger + CODE_LEDGERS - 1))
 
     def _skew_ns(self) -> int:

@@ -283,7 +283,7 @@ def _open(one: Watched) -> bool:
 def _side_by_side(tickets: list[PaymentAvailability]) -> int:
     """How many were taken up before the one before had ended; the constraint allows none."""
     return sum(
-        one.ended_at is None or (later.started_at and later.started_at < one.ended_at)
+        one.ended_at is None or (later.started_at is not None and later.started_at < one.ended_at)
         for one, later in pairwise(tickets)
     )
 

@@ -232,6 +232,14 @@ def test_a_contract_nobody_keeps_alive_is_archived_by_time(made: Desk) -> None:
     assert call.simulation.restore_preamble is not None
 
 
+def test_code_that_time_has_archived_is_uploaded_again_with_the_next_contract(made: Desk) -> None:
+    made.advance(200)
+    again = made.operations.create_investment(owner=made.owner.public_key)
+    call = made.call(contract=again["contract"])
+    assert call.simulation is not None
+    assert call.simulation.restore_preamble is None
+
+
 def test_a_sent_call_other_than_the_check_keeps_the_contract_alive(made: Desk) -> None:
     made.advance(20)
     before = made.operations.info(made.contract)["live_until"]

@@ -1,0 +1,58 @@
+"""``make test``: all tests in two lanes side by side.
+
+Tests that start stacks of their own mostly wait for processes, and some are judged by how soon a process is back.
+They have the right of way; the others, which keep a core busy each, are nice and take what is left.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+# The longest first, so that none is left at the end; files that are not named follow.
+STACKS = (
+    "crash/test_crashes.py",
+    "crash/test_two_systems.py",
+    "crash/test_under_fire.py",
+    "crash/test_reserves.py",
+    "stack/test_stopping.py",
+    "stack/test_demo.py",
+    "stack",
+    "crash",
+)
+SIDE_BY_SIDE = 2
+NICE = ("nice", "-n", "10")
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """The worse exit code of the two; what the nice lane says comes when both have ended."""
+    stacks = [str(FOLDER / name) for name in STACKS]
+    left_out = [f"--ignore={FOLDER / name}" for name in ("crash", "stack")]
+    others = _pytest(os.cpu_count() or SIDE_BY_SIDE, str(FOLDER), *left_out)
+    with tempfile.TemporaryFile("w+") as said:
+        lanes = [
+            subprocess.Popen([*NICE, *others], stdout=said, stderr=said),
+            subprocess.Popen(_pytest(SIDE_BY_SIDE, "--no-loadscope-reorder", *stacks)),
+        ]
+        try:
+            return max(lane.wait() for lane in lanes)
+        except KeyboardInterrupt:
+            # They have it, too, and take down what they started.
+            for lane in lanes:
+                lane.wait()
+            return INTERRUPTED
+        finally:
+            said.seek(0)
+            print(said.read(), end="", flush=True)
+
+
+def _pytest(workers: int, *words: str) -> list[str]:
+    command = ["-m", "pytest", "-n", str(workers), "--dist", "loadfile", "-m", "not long"]
+    return [sys.executable, *command, *words]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

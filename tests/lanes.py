@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def _pytest(workers: int, *words: str) -> list[str]:
-    command = ["-m", "pytest", "-n", str(workers), "--dist", "loadfile", "-m", "not long"]
+    command = ["-m", "pytest", "-n", str(workers), "--dist", "loadfile", "-m", "not long", "--durations=8"]
     return [sys.executable, *command, *words]
 
 

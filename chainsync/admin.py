@@ -113,8 +113,7 @@ def _cursor(row: EventListener) -> SafeString:
 
 
 def _next_look(row: EventListener) -> SafeString | str:
-    """Payout contracts are looked at when a distribution asks for it."""
-    return cells.moment(row.next_read_at) if row.network.startswith("stellar-") else "when it is needed"
+    return cells.moment(row.next_read_at) if row.enabled else "switched off"
 
 
 @admin.register(EventListener)

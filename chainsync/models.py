@@ -39,6 +39,12 @@ class EventListener(models.Model):
     read_at = models.DateTimeField(
         null=True, blank=True, help_text="When a reading last showed at least what was known already."
     )
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="The last reading that somebody waited for."
+    )
+    rescanned_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the last minutes before the cursor were last read once more."
+    )
     lag_seconds = models.IntegerField(
         null=True, blank=True, help_text="How far the mirror node was behind at the last reading."
     )

@@ -30,8 +30,12 @@ class Processor:
 # Reads the contract's state and settles by it what its events may not tell any more. Raises GatewayError.
 Heal = Callable[["Contract"], None]
 
+# The ids of contracts whose next event somebody waits for.
+Awaited = Callable[[], Iterable[int]]
+
 _processors: dict[tuple[str, str], Processor] = {}
 _healers: dict[str, Heal] = {}
+_awaited: list[Awaited] = []
 
 
 def register(interface: str, events: Iterable[str], processor: Processor) -> None:
@@ -63,3 +67,14 @@ def register_healer(interface: str, heal: Heal) -> None:
 def heal(interface: str, contract: "Contract") -> None:
     if interface in _healers:
         _healers[interface](contract)
+
+
+def register_awaited(awaited: Awaited) -> None:
+    """Called from ``AppConfig.ready``. It is asked at each tick, so it has to be cheap."""
+    if awaited not in _awaited:
+        _awaited.append(awaited)
+
+
+def awaited() -> set[int]:
+    """The ids of contracts that are read at the shorter interval, because somebody waits for their events."""
+    return {pk for ask in _awaited for pk in ask()}

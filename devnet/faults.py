@@ -30,7 +30,8 @@ SWITCHES: Mapping[str, str] = {
     "mirror.not_found": "the mirror answers 404 to everything",
     "mirror.lag_seconds": "a mirror replica is behind; seconds, replica (default: all)",
     "mirror.partial": "contract results answer 206 without their details",
-    "mirror.ghost": "the mirror lists a log that no transaction made; mode=missing hides logs instead, memo",
+    "mirror.ghost": "the mirror lists a log that no transaction made; mode=missing hides logs instead: of a memo, or "
+    "at a consensus time",
     "mirror.ghost_transaction": "the mirror lists a transaction that never was, and knows ids that nobody used",
     "mirror.hidden": "the mirror lacks a transaction and still has its logs; match is part of its memo",
     "mirror.reset": "the mirror was filled anew and lacks all transactions before since_ns",

@@ -6,23 +6,28 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from chainsync.models import EventListener
-from chainsync.services.reading import READ_LOCK
-from chainsync.services.soroban_reading import Reading, read_soroban
+from chainsync.processors import awaited
+from chainsync.services.reading import READ_LOCK, Reading, read_hedera
+from chainsync.services.soroban_reading import read_soroban
+from chainsync.services.storing import listener_of
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
-from contracts.models import Contract
-from contracts.services.networks import stellar_network
+from contracts.models import AuditEvent, Contract
+from contracts.services.networks import hedera_network, stellar_network
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
 Status = Contract.Status
 Read = Callable[[Contract, EventListener], Reading]
 
-READERS: dict[str, Read] = {Contract.Kind.INVESTMENT: read_soroban}
+READERS: dict[str, Read] = {
+    Contract.Kind.LIFECYCLE_CASH_FLOW: read_hedera,
+    Contract.Kind.INVESTMENT: read_soroban,
+}
 FOLLOWED = (Status.ACTIVE, Status.FUNDS_REACHED, Status.PAUSED, Status.BLOCKED)
 FOLLOW_LOCK = 0x5041_5944_0007
 MOST_RINGS = 500
@@ -35,7 +40,7 @@ def follow_due() -> None:
     """Rings for every listener that is due; a contract that has none gets one. A tick at a time."""
     with single_flight(FOLLOW_LOCK) as is_mine:
         if is_mine:
-            _listen()
+            listen()
             _ring_due()
 
 
@@ -49,8 +54,8 @@ def follow(pk: int) -> None:
 
 def _followed() -> QuerySet[Contract]:
     """Without an RPC nothing on Stellar is followed."""
-    kinds = list(READERS) if settings.SOROBAN_RPC_URL else []
-    return Contract.objects.filter(kind__in=kinds, network=stellar_network(), status__in=FOLLOWED)
+    here = [hedera_network(), *([stellar_network()] if settings.SOROBAN_RPC_URL else [])]
+    return Contract.objects.filter(network__in=here, status__in=FOLLOWED)
 
 
 def with_readings() -> QuerySet[Contract]:
@@ -65,7 +70,29 @@ def _of_contracts(contracts: QuerySet[Contract]) -> QuerySet[EventListener]:
     return EventListener.objects.filter(Exists(same), enabled=True)
 
 
-def _listen() -> None:
+def due_listeners(*, even_if_not_due: bool = False) -> list[int]:
+    """Numbers of the listeners that are due, those that waited longest first."""
+    listeners = _of_contracts(_followed())
+    due = listeners if even_if_not_due else listeners.filter(next_read_at__lte=clock.now())
+    return list(due.order_by("next_read_at").values_list("pk", flat=True))
+
+
+@transaction.atomic
+def switch(contract: Contract, *, on: bool, by: str) -> bool:
+    """Follows a contract or stops following it; False when nothing had to be changed."""
+    listener = listener_of(contract)
+    changed = EventListener.objects.filter(pk=listener.pk, enabled=not on).update(
+        enabled=on, failures=0, next_read_at=clock.now()
+    )
+    if changed:
+        AuditEvent.write(
+            contract, what="followed" if on else "not followed any more", reason="asked for", by=by
+        )
+    return bool(changed)
+
+
+def listen() -> None:
+    """A contract that has no listener gets one."""
     known = EventListener.objects.filter(network=OuterRef("network"), address=OuterRef("address"))
     new = _followed().exclude(Exists(known)).values_list("network", "address")
     listeners = [EventListener(network=network, address=address) for network, address in new]
@@ -76,11 +103,12 @@ def _ring_due() -> None:
     now = clock.now()
     active = timedelta(milliseconds=settings.BLOCKCHAIN_POLLING_INTERVAL_ACTIVE)
     quiet = timedelta(milliseconds=settings.BLOCKCHAIN_POLLING_INTERVAL)
-    blocked = _followed().filter(status=Status.BLOCKED)
-    # Blocked since its last look: the money may come before the quiet interval is over.
-    _of_contracts(blocked).filter(failures=0, next_read_at__gt=now + active).update(next_read_at=now + active)
-    _ring(_of_contracts(blocked), at=now + active)
-    _ring(_of_contracts(_followed().exclude(status=Status.BLOCKED)), at=now + quiet)
+    is_urgent = Q(status=Status.BLOCKED) | Q(pk__in=awaited())
+    urgent = _of_contracts(_followed().filter(is_urgent))
+    # Urgent since its last look: its event may come before the quiet interval is over.
+    urgent.filter(failures=0, next_read_at__gt=now + active).update(next_read_at=now + active)
+    _ring(urgent, at=now + active)
+    _ring(_of_contracts(_followed().exclude(is_urgent)), at=now + quiet)
 
 
 @transaction.atomic

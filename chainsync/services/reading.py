@@ -6,7 +6,7 @@ list shows is applied only after it was found in its transaction's own result.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 
@@ -35,10 +35,33 @@ from contracts.services.sweeping import single_flight
 log = structlog.get_logger(__name__)
 READ_LOCK = 0x5041_5946 << 32  # the listener's number is added
 LEAST_PAUSE = timedelta(seconds=2)
+# While a distribution is settled, its own readings are looks enough.
+FRESH = timedelta(seconds=4)
+# A mirror node has completed lists minutes later: what lies before the cursor is read once more now and then.
+RESCAN_EVERY = timedelta(minutes=1)
+RESCAN_NS = 10 * 60 * clock.NANOSECONDS
 UNSETTLED_NS = 60 * clock.NANOSECONDS
 BEFORE_REGISTRATION = timedelta(minutes=10)
 MOST_DOUBTS = 50
 NOT_PROVED = "a list of logs shows it, its transaction's result does not"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``is_finished`` says that nothing was left to read; ``gap`` says in words what is lost."""
+
+    is_finished: bool
+    gap: str = ""
+
+
+def read_hedera(contract: Contract, listener: EventListener) -> Reading:
+    """A look that nobody in particular asked for, by the caller who reads alone. Raises GatewayError.
+
+    One of the last seconds, whoever asked for it, counts as this one.
+    """
+    if listener.read_at is None or clock.now() - listener.read_at >= FRESH:
+        _read(contract, listener)
+    return Reading(is_finished=True)
 
 
 def read_events(contract: Contract, *, through: str, has_log: bool = True) -> None:
@@ -65,7 +88,7 @@ def _ensure(contract: Contract, is_enough: Callable[[EventListener], bool], *, w
     listener = listener_of(contract)
     if is_enough(listener):
         return
-    if _is_recent(listener):
+    if _was_just_asked(listener):
         raise Unavailable(f"the logs of {contract.address} were read a moment ago, but not {words}")
     with single_flight(READ_LOCK + listener.pk) as is_mine:
         if not is_mine:
@@ -73,12 +96,18 @@ def _ensure(contract: Contract, is_enough: Callable[[EventListener], bool], *, w
         listener.refresh_from_db()
         if not is_enough(listener):
             _read(contract, listener)
+            _note(listener, asked_at=listener.read_at)
     if not is_enough(listener):
         raise Unavailable(f"the mirror node does not show the logs of {contract.address} {words}")
 
 
 def _is_recent(listener: EventListener) -> bool:
     return listener.read_at is not None and clock.now() - listener.read_at < LEAST_PAUSE
+
+
+def _was_just_asked(listener: EventListener) -> bool:
+    """Looks that nobody asked for do not keep anybody from asking."""
+    return listener.asked_at is not None and clock.now() - listener.asked_at < LEAST_PAUSE
 
 
 def _reaches(listener: EventListener, through: str, has_log: bool) -> bool:
@@ -89,10 +118,16 @@ def _reaches(listener: EventListener, through: str, has_log: bool) -> bool:
 def _read(contract: Contract, listener: EventListener) -> None:
     # The cursor may stand on a log that means nothing to us: what is older than it need not be shown again.
     known, passed = _newest_known(contract), listener.cursor_at
+    is_rescan = listener.rescanned_at is None or clock.now() - listener.rescanned_at >= RESCAN_EVERY
     try:
         chain_ns = mirror().newest_consensus_ns()
         _settle_doubts(contract)
-        reached = _read_pages(contract, listener, until=clock.consensus_text(chain_ns - UNSETTLED_NS))
+        reached = _read_pages(
+            contract,
+            listener,
+            since=_start(contract, listener, back_ns=RESCAN_NS if is_rescan else 0),
+            until=clock.consensus_text(chain_ns - UNSETTLED_NS),
+        )
     except GatewayError as error:
         _note(listener, last_error=str(error))
         raise
@@ -102,6 +137,7 @@ def _read(contract: Contract, listener: EventListener) -> None:
         read_until=max(listener.read_until, clock.consensus_text(chain_ns)),
         read_at=clock.now() if max(reached, passed) >= known else listener.read_at,
         lag_seconds=(clock.now_ns() - chain_ns) // clock.NANOSECONDS,
+        rescanned_at=clock.now() if is_rescan else listener.rescanned_at,
         last_error="",
     )
 
@@ -118,13 +154,13 @@ def _note(listener: EventListener, **columns: object) -> None:
         setattr(listener, name, value)
 
 
-def _read_pages(contract: Contract, listener: EventListener, *, until: str) -> str:
+def _read_pages(contract: Contract, listener: EventListener, *, since: str, until: str) -> str:
     """Each page is one transaction with what it means, and the cursor. Gives the time of the newest proved log."""
-    logs = mirror().logs(contract.address, since=listener.cursor_at or _start(contract))
+    logs = mirror().logs(contract.address, since=since)
     reached = ""
     while page := list(islice(logs, PAGE)):
         known = known_places(contract, [_place(entry) for entry in page])
-        events = _proved(contract, [event_of_log(contract, one) for one in page if _place(one) not in known])
+        events = proved([event_of_log(contract, one) for one in page if _place(one) not in known])
         with transaction.atomic():
             store_events(contract, events)
             _move_cursor(listener, _places_before(page, until))
@@ -137,11 +173,12 @@ def _place(entry: Log) -> Place:
     return entry.consensus_at, entry.index
 
 
-def _start(contract: Contract) -> str:
-    """Where the first reading begins: at the oldest thing that may still be paid, as the apps above know it.
-
-    Nothing of ours can be older than the contract's own row.
+def _start(contract: Contract, listener: EventListener, *, back_ns: int) -> str:
+    """Where a reading begins: so far before the cursor, at first at the oldest thing that may still be paid, as the
+    apps above know it. Nothing of ours can be older than the contract's own row.
     """
+    if listener.cursor_at:
+        return clock.consensus_text(clock.consensus_ns(listener.cursor_at) - back_ns)
     known = earliest(interface_of(contract), contract)
     registered = contract.created_at - BEFORE_REGISTRATION
     return known or f"{int(registered.timestamp())}.000000000"
@@ -163,7 +200,7 @@ def _move_cursor(listener: EventListener, places: list[Place]) -> None:
         listener.cursor_at, listener.cursor_index = at, index
 
 
-def _proved(contract: Contract, events: Sequence[NewEvent]) -> list[NewEvent]:
+def proved(events: Sequence[NewEvent]) -> list[NewEvent]:
     """Looks those that mean something to us up in their transactions' results, each transaction once."""
     hashes = sorted({event.transaction_hash for event in events if event.key})
     logs = dict(zip(hashes, ask_all(_logs_of, hashes), strict=True))
@@ -187,14 +224,14 @@ def _logs_of(transaction_hash: str) -> tuple[Log, ...]:
 def _settle_doubts(contract: Contract) -> None:
     """Asks once more for what no result showed: a replica that lags looks like a ghost. The newest go first."""
     rows = ChainEvent.objects.of(contract.network, contract.address).unprocessed().filter(is_proved=False)
-    doubtful = [_as_new(row) for row in rows.order_by("-pk")[:MOST_DOUBTS]]
-    proved = [event for event in _proved(contract, doubtful) if event.is_proved]
-    if proved:
+    doubtful = [as_new(row) for row in rows.order_by("-pk")[:MOST_DOUBTS]]
+    settled = [event for event in proved(doubtful) if event.is_proved]
+    if settled:
         with transaction.atomic():
-            prove(contract, proved)
+            prove(contract, settled)
 
 
-def _as_new(row: ChainEvent) -> NewEvent:
+def as_new(row: ChainEvent) -> NewEvent:
     return NewEvent(
         consensus_at=row.consensus_at,
         log_index=row.log_index,

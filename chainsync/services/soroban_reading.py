@@ -4,7 +4,6 @@ The RPC lists only events of successful transactions, and a ledger is final, so 
 once. What it does not keep any more is lost as events: the contract's state, read at that moment, takes their place.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -12,6 +11,7 @@ from django.db import transaction
 
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import heal
+from chainsync.services.reading import Reading
 from chainsync.services.storing import NewEvent, interface_of, process_waiting, store_events, understood
 from contracts import clock
 from contracts.gateways.errors import Unavailable
@@ -30,14 +30,6 @@ MOST_PAGES = 20
 # A ledger takes five seconds, seldom less: a start that lies too early costs a page, one too late an event.
 LEAST_LEDGER_SECONDS = 4
 LEDGERS_BEFORE = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """``is_finished`` says that nothing was left to read; ``gap`` says in words what is lost."""
-
-    is_finished: bool
-    gap: str = ""
 
 
 def read_soroban(contract: Contract, listener: EventListener) -> Reading:

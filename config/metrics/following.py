@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import Metric
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services.following import with_readings
 from config.metrics.families import Values, gauge, gauges
+from contracts.models import Contract
 
 
 def events(now: datetime) -> Iterator[Metric]:
@@ -32,8 +33,8 @@ def events(now: datetime) -> Iterator[Metric]:
 
 
 def listeners(now: datetime) -> Iterator[Metric]:
-    """On Stellar events are read all the time, on Hedera while a distribution runs: only there age is news."""
-    found = with_readings().aggregate(
+    """On Stellar alone: the one that is furthest behind, and the one not read for longest."""
+    found = with_readings().filter(kind=Contract.Kind.INVESTMENT).aggregate(
         lag=Max("lag_seconds"), oldest=Min("read_at"), read=Count("read_at"), all=Count("pk")
     )
     yield gauge("paydate_listener_lag_seconds", None if found["lag"] is None else max(0, found["lag"]))

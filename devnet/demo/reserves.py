@@ -24,7 +24,12 @@ def make_contracts(scene: Scene) -> tuple[Contract, Contract]:
     """One whose reserve suffices for nearly all that it will ever owe, and one that lacks money now."""
     made = scene.client.stellar_wallet()
     wallet = wallet_of(made["account"], custody_wallet_id=made["wallet_id"], label="Demo reserves")
-    return _make(scene, wallet, name="Solar", added_units=INVESTED_UNITS), _make(scene, wallet, name="Wind")
+    contracts = (
+        _make(scene, wallet, name="Solar", added_units=INVESTED_UNITS),
+        _make(scene, wallet, name="Wind"),
+    )
+    scene.let_ledgers_be_due()
+    return contracts
 
 
 def _make(scene: Scene, wallet: Wallet, *, name: str, added_units: int = 0) -> Contract:
@@ -122,6 +127,7 @@ def top_up(scene: Scene, contract: Contract) -> None:
     scene.say(f"adding exactly {_amount(contract, missing)} to the reserve of {contract.label}")
     begin = time.monotonic()
     scene.client.top_up_reserve(contract.address, missing)
+    scene.let_ledgers_be_due()
     scene.watch(
         lambda: _status(contract),
         is_over=lambda: contract.status != Contract.Status.BLOCKED,

@@ -89,11 +89,14 @@ def _answer(logs: list[dict[str, Any]], link: str | None) -> Answer:
 def _with_faults(
     replica: Replica, request: Request, places: Iterator[LogPlace], order: str
 ) -> Iterator[LogPlace]:
-    """`mirror.ghost` shows a log nobody made (mode=extra), or hides logs that exist (mode=missing, memo)."""
+    """`mirror.ghost` shows a log nobody made (mode=extra), or hides logs that exist (mode=missing; memo, or at for
+    those of one consensus time)."""
     ghost = replica.faults.hit("mirror.ghost", request.target)
     if ghost is None:
         return places
     if ghost.get("mode") == "missing":
+        if hidden := ghost.get("at"):
+            return (place for place in places if time_text(place.record.consensus_ns) != hidden)
         memo = str(ghost.get("memo", "")).encode()
         return (place for place in places if memo not in place.record.memo)
     return with_newest_twice(places, order, lambda newest: LogPlace(newest.log, ghost_of(newest.record)))

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Min
 
 from chainsync.models import ChainEvent
-from chainsync.processors import Processor, register
+from chainsync.processors import Processor, register, register_awaited
 from chainsync.services.storing import Place, process_waiting
 from contracts import clock
 from contracts.doorbell import ring
@@ -239,3 +239,10 @@ def register_processors() -> None:
     distribution = Processor(key=distribution_key, apply=apply_events, since=since)
     register(INTERFACE, SNAPSHOT_EVENTS, snapshot)
     register(INTERFACE, DISTRIBUTION_EVENTS, distribution)
+    register_awaited(contracts_at_work)
+
+
+def contracts_at_work() -> Iterable[int]:
+    """Those with a distribution under way: what happens on them is shown within seconds."""
+    running = Distribution.objects.filter(status__in=(Status.PLANNING, Status.PROCESSING))
+    return running.order_by().values_list("asset__payout_contract_id", flat=True).distinct()

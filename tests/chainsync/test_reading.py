@@ -72,7 +72,7 @@ def requests_seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def visible(calls: Calls) -> None:
     """As if the last reading were long ago."""
-    EventListener.objects.update(read_at=None)
+    EventListener.objects.update(read_at=None, asked_at=None)
     read_visible(calls.contract)
 
 
@@ -357,14 +357,15 @@ def test_the_first_reading_starts_where_the_oldest_thing_of_ours_does(
     monkeypatch.setattr(processors, "_processors", {})
     Contract.objects.update(created_at=timezone.now() - timedelta(days=1))
     contract.refresh_from_db()
-    start = clock.consensus_ns(reading._start(contract))
+    listener = listener_of(contract)
+    start = clock.consensus_ns(reading._start(contract, listener, back_ns=0))
     registered = int(contract.created_at.timestamp()) * clock.NANOSECONDS
     assert registered - start == 600 * clock.NANOSECONDS
 
     for number, at in enumerate(["1795176009.000000000", "", "1795176003.000000000"]):
         processor = Processor(key=str, apply=lambda *_: True, since=lambda _, at=at: at)
         processors.register("lccf/1.1", [f"Event{number}"], processor)
-    assert reading._start(contract) == "1795176003.000000000"
+    assert reading._start(contract, listener, back_ns=0) == "1795176003.000000000"
 
 
 def test_the_database_deletes_and_rewrites_no_event(contract: Contract, recorder: Recorder) -> None:
@@ -375,3 +376,15 @@ def test_the_database_deletes_and_rewrites_no_event(contract: Contract, recorder
             rows.update(**change)
     with pytest.raises(Exception, match="never deleted"), transaction.atomic():
         rows.delete()
+
+
+def test_what_an_event_means_may_be_learned_until_it_is_processed(
+    contract: Contract, recorder: Recorder
+) -> None:
+    recorder.is_ready = False
+    store(contract, 1)
+    rows = ChainEvent.objects.all()
+    rows.update(name="Other", key="snapshot:2", args={"snapshotID": 2})
+    for change in ({"data": b""}, {"topics": []}, {"log_index": 7}):
+        with pytest.raises(Exception, match="never rewritten"), transaction.atomic():
+            rows.update(**change)

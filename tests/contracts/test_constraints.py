@@ -158,6 +158,14 @@ class Seen:
         return ChainEvent.objects.create(**row, seen_at=NOW, **columns)
 
 
+class Taken:
+    """One that a processor has taken."""
+
+    @staticmethod
+    def create(**columns: Any) -> ChainEvent:
+        return Seen.create(processed_at=NOW, **columns)
+
+
 class Followed:
     @staticmethod
     def create() -> EventListener:
@@ -336,7 +344,8 @@ TRIGGERS: dict[str, list[Callable[[], Any]]] = {
     "declaration_fixed": [rewrite(Declared, {}, {"reason": "other"})],
     "installation_kept": [remove(Installed)],
     "event_kept": [remove(Seen)],
-    "event_fixed": [rewrite(Seen, {}, {"args": {"paid": 1}}), rewrite(Seen, {}, {"data": b"other"})],
+    "event_fixed": [rewrite(Seen, {}, {"topics": ["0x00"]}), rewrite(Seen, {}, {"data": b"other"})],
+    "event_meaning_fixed": [rewrite(Taken, {}, {"args": {"paid": 1}}), rewrite(Taken, {}, {"name": "other"})],
     "audit_kept": [remove(Audited)],
     "audit_fixed": [rewrite(Audited, {}, {"reason": "other"}), rewrite_sealed],
     "payment_paid_for_ever": [

@@ -127,16 +127,18 @@ def test_two_cuts_at_once_take_different_numbers() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_cut_the_same_batch_one_does() -> None:
+    """Each has read it while it was whole."""
     batch = batch_of(6)
+    seen = [Batch.objects.get(pk=batch.pk) for _ in range(4)]
 
-    def work(_: int) -> int:
+    def work(whole: Batch) -> int:
         try:
-            return len(cut(Batch.objects.get(pk=batch.pk), 2))
+            return len(cut(whole, 2))
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(work, range(4)))
+        made = list(pool.map(work, seen))
 
     assert sorted(made) == [0, 0, 0, 2]
     assert batch.children.count() == 2

@@ -117,7 +117,10 @@ FAMILIES = (
         "1 where the last reading of the contract's events failed, else 0.",
         ("contract",),
     ),
-    Family("paydate_events_unprocessed", "Events that no processor has taken: quarantined, not proved yet, or of a payout that is not known here."),
+    Family(
+        "paydate_events_unprocessed",
+        "Events that no processor has taken: quarantined, not proved yet, or of a payout that is not known here.",
+    ),
     Family("paydate_events_quarantined", "Those of them that were set aside, with the reason in their row."),
     Family("paydate_wallets_stopped", "Wallets for which nothing is signed until a person has looked."),
     Family("paydate_contracts", "Contracts by status and kind.", ("status", "kind")),

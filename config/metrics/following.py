@@ -34,8 +34,10 @@ def events(now: datetime) -> Iterator[Metric]:
 
 def listeners(now: datetime) -> Iterator[Metric]:
     """On Stellar alone: the one that is furthest behind, and the one not read for longest."""
-    found = with_readings().filter(kind=Contract.Kind.INVESTMENT).aggregate(
-        lag=Max("lag_seconds"), oldest=Min("read_at"), read=Count("read_at"), all=Count("pk")
+    found = (
+        with_readings()
+        .filter(kind=Contract.Kind.INVESTMENT)
+        .aggregate(lag=Max("lag_seconds"), oldest=Min("read_at"), read=Count("read_at"), all=Count("pk"))
     )
     yield gauge("paydate_listener_lag_seconds", None if found["lag"] is None else max(0, found["lag"]))
     never_read = float("inf") if found["read"] < found["all"] else None

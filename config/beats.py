@@ -61,6 +61,13 @@ def table() -> list[Entry]:
             queue="sync",
             expires=10,
         ),
+        Entry(
+            "chainsync: sync assets",
+            "chainsync.sync_due",
+            settings.ASSET_SYNC_CRON,
+            queue="sync",
+            expires=600,
+        ),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
         Entry("contracts: send notices", "contracts.send_notices", every(10), expires=10),
         Entry(

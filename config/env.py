@@ -204,6 +204,10 @@ class Payouts(BaseModel):
     RETRY_FAILED_BATCHES_CRON: Cron = Field(
         "0 0 * * * *", description="When failed payments are tried again."
     )
+    ASSET_SYNC_CRON: Cron = Field(
+        "0 15 * * * *",
+        description="When assets are read that were not within a day: what they are, and who holds them.",
+    )
     PAYMENT_AVAILABILITY_CRON: Cron = Field("0 */5 * * * *", description="When reserves are checked.")
     RESERVE_CHECK_MODE: Literal["simulate", "submit", "on_change"] = Field(
         "on_change", description="Reserve checks: simulated, signed, or signed only when the state changes."

@@ -114,6 +114,14 @@ def _synced(asset: Asset) -> object:
     return cells.moment(asset.synced_at) if asset.synced_at else "never"
 
 
+def _supply(asset: Asset) -> object:
+    return cells.unknown() if asset.supply_units is None else cells.money(asset.supply_units, asset)
+
+
+def _paused(asset: Asset) -> object:
+    return cells.unknown() if asset.is_paused is None else "yes" if asset.is_paused else "no"
+
+
 @admin.register(Asset)
 class AssetAdmin(HoldButtons, EvidenceAdmin):
     list_display = ("symbol", "name", "isin_or_none", "kind", "on_chain", "payout_contract", "sync")
@@ -127,7 +135,7 @@ class AssetAdmin(HoldButtons, EvidenceAdmin):
             "On chain",
             {"fields": ("network", "on_chain", "evm", "interface_version", "payout_contract", "backing")},
         ),
-        ("Holders", {"fields": ("sync_enabled", "sync", "synced", "sync_problem")}),
+        ("Holders", {"fields": ("supply", "paused", "sync_enabled", "sync", "synced", "sync_problem")}),
         ("Registered", {"fields": ("uid", "created_at")}),
     )
     readonly_fields = (
@@ -137,6 +145,8 @@ class AssetAdmin(HoldButtons, EvidenceAdmin):
         "on_chain",
         "evm",
         "backing",
+        "supply",
+        "paused",
         "sync",
         "synced",
         "sync_problem",
@@ -150,6 +160,8 @@ class AssetAdmin(HoldButtons, EvidenceAdmin):
         "Backing contract",
         lambda asset: cells.link(asset.backing_contract) if asset.backing_contract else cells.NONE,
     )
+    supply = column("Supply", _supply)
+    paused = column("Transfers paused", _paused)
     sync = column("Holders read", lambda asset: cells.badge(asset.sync_status), order="sync_status")
     synced = column("Last read at", _synced)
     sync_problem = column("Last problem", lambda asset: cells.words(asset.sync_error))

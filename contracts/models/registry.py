@@ -201,6 +201,7 @@ class Asset(models.Model):
         ("FAILED", "SYNCING", "reading again"),
         ("SYNCING", "SYNCED", "read to the end"),
         ("SYNCING", "FAILED", "the chain could not be read"),
+        ("SYNCING", "SYNCING", "its reader died, another reads from the beginning"),
     )
 
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
@@ -224,6 +225,10 @@ class Asset(models.Model):
         on_delete=models.PROTECT,
         related_name="backed_assets",
         help_text="The investment contract behind this asset; while it is BLOCKED, payouts are held.",
+    )
+    supply_units = UnitsField(null=True, blank=True, help_text="Total supply, as last read.")
+    is_paused = models.BooleanField(
+        null=True, blank=True, help_text="Whether its transfers were paused, as last read."
     )
     sync_enabled = models.BooleanField(default=True)
     sync_status = models.CharField(max_length=8, choices=SyncStatus.choices, default=SyncStatus.NEVER)

@@ -114,7 +114,7 @@ def add_asset(wanted: NewAsset) -> Asset:
             f"the wallet is on {wanted.wallet.network}, HEDERA_NETWORK is {settings.HEDERA_NETWORK}"
         )
     try:
-        asset = _read_asset(wanted.asset)
+        asset = read_asset(wanted.asset)
         contract = read_payout_contract(wanted.payout_contract)
     except GatewayError as error:
         raise NotRegistered(
@@ -183,7 +183,8 @@ def _address(name: str, noun: str) -> tuple[str, str]:
     return found.contract_id, found.evm_address
 
 
-def _read_asset(name: str) -> dict[str, Any]:
+def read_asset(name: str) -> dict[str, Any]:
+    """What an asset token says of itself, as columns of Asset. Raises NotRegistered or a GatewayError."""
     address, evm_address = _address(name, "asset token")
     version = _version_of(evm_address, name)
     interface = abi.interface("ats", version)

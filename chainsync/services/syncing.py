@@ -26,8 +26,8 @@ from contracts.services.sweeping import single_flight
 log = structlog.get_logger(__name__)
 Status = Asset.SyncStatus
 
-SYNC_LOCK = 0x5041_5947 << 32  # the asset's number is added
-TICK_LOCK = 0x5041_5944_0008
+SYNC_LOCK = 0x5041_5948 << 32  # the asset's number is added
+TICK_LOCK = 0x5041_5944_0009
 PAGE = 500
 MOST_RINGS = 100
 STALE = timedelta(days=1)

@@ -66,6 +66,8 @@ def refresh_holding(asset: Asset, holder: str) -> Holding:
 
 def _sync(asset: Asset) -> None:
     """Whoever has the lock alone may find SYNCING: then the reader before has died."""
+    if asset.sync_status == Status.SYNCING:
+        _move(asset, Status.FAILED, sync_error="its reader ended before it was done")
     if not _move(asset, Status.SYNCING):
         return
     try:

@@ -201,7 +201,6 @@ class Asset(models.Model):
         ("FAILED", "SYNCING", "reading again"),
         ("SYNCING", "SYNCED", "read to the end"),
         ("SYNCING", "FAILED", "the chain could not be read"),
-        ("SYNCING", "SYNCING", "its reader died, another reads from the beginning"),
     )
 
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)

@@ -16,6 +16,7 @@ from contracts.services import identity
 from devnet.services.processes import is_alive
 from reserves.services import ticketing
 from tests import emptying
+from tests.crash.stacks import beside
 from tests.restoring import Backup, backup_schema
 from tests.world import Pump, World
 
@@ -52,6 +53,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def quick_emptying() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.empty)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside_other_stacks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules with stacks of their own run side by side, but not beside one that has to be alone."""
+    folder = request.path.parent.name
+    if folder in ("crash", "stack") and not getattr(request.module, "IS_ALONE", False):
+        with beside():
+            yield
+    else:
         yield
 
 

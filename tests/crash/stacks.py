@@ -204,12 +204,25 @@ class Site:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """One of the stacks in which processes are killed all the time at a time: what they are judged by is how soon
-    they are back, and two of them on two cores keep each other from it.
+    """No other stack runs meanwhile: what these are judged by is how soon killed processes are back, and two stacks on
+    two cores keep each other from it.
     """
+    with _locked(fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def beside() -> Iterator[None]:
+    """Together with other stacks that do not have to be alone."""
+    with _locked(fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(how: int) -> Iterator[None]:
     settings.TEST_HOME.mkdir(parents=True, exist_ok=True)
-    with (settings.TEST_HOME / "killing.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with (settings.TEST_HOME / "stacks.lock").open("w") as file:
+        fcntl.flock(file, how)
         yield
 
 

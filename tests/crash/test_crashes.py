@@ -27,6 +27,7 @@ PHASES = (
 TWO_OF_EACH = {"worker": 2, "signer": 2, "beat": 2}
 # Automatic retries come when they are rung for.
 SMALL = {"BATCH_SIZE": "5", "PLAN_PAGE_SIZE": "5", "RETRY_FAILED_BATCHES_CRON": "0 0 0 29 2 *"}
+IS_ALONE = True
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ REGISTER = (
     "[call_command('add_wallet', one['wallet_id'], account=one['account'], label='owner') for one in wallets]"
 )
 CHECK_POINTS = [name for name, point in faults.REGISTRY.items() if point.scenario == "reserve"]
+IS_ALONE = True
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,10 @@ class Command(BaseCommand):
         only = listener_of(contract_at(options["contract"])) if options["contract"] else None
         listen()
         if options["once"]:
-            all_pks = due_listeners(even_if_not_due=True)
-            if not all(self._look(pk) for pk in ([only.pk] if only else all_pks)):
+            pks = [only.pk] if only else due_listeners(even_if_not_due=True)
+            # One that fails keeps no other from being looked at.
+            failed = [pk for pk in pks if not self._look(pk)]
+            if failed:
                 raise SystemExit(FAILING)
             return
         with suppress(KeyboardInterrupt):

@@ -1,7 +1,6 @@
 """What a scrape costs on a database that has paid a great deal: it reads what is open and what is recent."""
 
 import re
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -26,6 +25,8 @@ from tests.factories.contracts import InvestmentContractFactory
 
 pytestmark = pytest.mark.django_db
 LONG_AGO = timedelta(days=40)
+# One look at the figures as it was measured (43 statements, 794 pages), and room for a few more figures.
+STATEMENTS, PAGES = 50, 1_000
 GROWING = (
     "payouts_payment",
     "payouts_batch",
@@ -167,17 +168,23 @@ def _explain(cursor: Any, sql: str) -> str:
     return "\n".join(line for (line,) in cursor.fetchall())
 
 
+def pages(plan: str) -> int:
+    """Of 8 KiB, read from memory or disk by one statement: its work on any machine, however busy."""
+    whole = next((line for line in plan.splitlines() if "Buffers:" in line), "")
+    return sum(int(count) for count in re.findall(r"(?:hit|read)=(\d+)", whole))
+
+
 def test_no_statement_reads_what_was_paid_before() -> None:
     history()
     present()
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    for sql, plan in plans().items():
+    found = plans()
+    for sql, plan in found.items():
         for table in GROWING:
             assert not re.search(rf"Seq Scan on {table}\b", plan), f"{sql}\n{plan}"
         removed = [int(count) for count in re.findall(r"Rows Removed by Filter: (\d+)", plan)]
         assert sum(removed) <= 1_000, f"{sql}\n{plan}"
-    before = time.process_time()
-    metrics = collector.read_all()
-    assert time.process_time() - before < 0.1
-    assert len(metrics) == len(collector.read_all())
+    assert len(found) <= STATEMENTS
+    assert sum(pages(plan) for plan in found.values()) <= PAGES, {sql: pages(found[sql]) for sql in found}
+    assert len(collector.read_all()) == len(collector.read_all())

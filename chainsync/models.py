@@ -6,7 +6,10 @@ from django.db import models
 from django.db.models import Q
 
 from contracts import clock
-from contracts.models import Network
+from contracts.models import Asset, Network
+
+MOST_ROWS = 100  # of a page: what mirror nodes give at most
+LONGEST_WINDOW = 7 * 86_400 - 1  # seconds of a search by topic
 
 
 class EventListener(models.Model):
@@ -16,8 +19,28 @@ class EventListener(models.Model):
     are read again; ``reached_at`` and ``read_until`` say how far the last reading got.
     """
 
+    class Kind(models.TextChoices):
+        CONTRACT = "CONTRACT", "Payout or investment contract"
+        ASSET = "ASSET", "Asset token"
+        TOKEN = "TOKEN", "Payment token"
+        REPORTS = "REPORTS", "Contract that reports about an asset"
+
     network = models.CharField(max_length=20, choices=Network.choices)
     address = models.CharField(max_length=64, help_text="0.0.x on Hedera, C... on Stellar.")
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.CONTRACT)
+    interface = models.CharField(
+        max_length=24,
+        blank=True,
+        help_text="Of a contract that reports, as in reports/seed; others have their own.",
+    )
+    asset = models.ForeignKey(
+        Asset,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reporters",
+        help_text="What a contract that reports is about.",
+    )
     enabled = models.BooleanField(default=True)
     cursor_at = models.CharField(
         max_length=24, blank=True, help_text="Consensus time from which the next reading starts."
@@ -48,12 +71,32 @@ class EventListener(models.Model):
     lag_seconds = models.IntegerField(
         null=True, blank=True, help_text="How far the mirror node was behind at the last reading."
     )
+    page_rows = models.PositiveSmallIntegerField(
+        default=MOST_ROWS, help_text="Logs asked for at once: fewer after failures and slow answers."
+    )
+    window_seconds = models.PositiveIntegerField(
+        default=LONGEST_WINDOW,
+        help_text="Time searched at once by topic, for payment tokens: less after failures and slow answers.",
+    )
     last_error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         default_permissions = ("view",)
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="listener_once_per_address"),
+            models.CheckConstraint(
+                condition=(Q(kind="REPORTS") & ~Q(interface="") & Q(asset__isnull=False))
+                | (~Q(kind="REPORTS") & Q(interface="", asset=None)),
+                name="listener_reports_about_an_asset",
+            ),
+            models.CheckConstraint(
+                condition=Q(page_rows__gte=1, page_rows__lte=MOST_ROWS), name="listener_page_rows_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(window_seconds__gte=1, window_seconds__lte=LONGEST_WINDOW),
+                name="listener_window_in_range",
+            ),
         ]
 
     def __str__(self) -> str:

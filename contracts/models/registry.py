@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from contracts import clock
 from contracts.fields import EvmAddressField, UnitsField
@@ -82,6 +82,7 @@ class Token(models.Model):
     evm_address = EvmAddressField(blank=True)
     symbol = models.CharField(max_length=32)
     decimals = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
         default_permissions = ("view",)
@@ -232,6 +233,14 @@ class Asset(models.Model):
     sync_enabled = models.BooleanField(default=True)
     sync_status = models.CharField(max_length=8, choices=SyncStatus.choices, default=SyncStatus.NEVER)
     synced_at = models.DateTimeField(null=True, blank=True)
+    facts_as_of = models.DateTimeField(
+        null=True, blank=True, help_text="The end of the block in which supply and pause were read."
+    )
+    changed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Newest event that changed them; when it is later, they are read again.",
+    )
     sync_error = models.TextField(blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -253,9 +262,15 @@ class Holding(models.Model):
     holder = EvmAddressField()
     balance_units = UnitsField()
     as_of = models.DateTimeField()
+    moved_at = models.DateTimeField(
+        null=True, blank=True, help_text="Newest transfer seen; when it is later, the balance is read again."
+    )
 
     class Meta:
         default_permissions = ("view",)
+        indexes: ClassVar = [
+            models.Index(fields=["asset"], condition=Q(moved_at__gt=F("as_of")), name="holding_outdated"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["asset", "holder"], name="holding_once_per_holder"),
             models.CheckConstraint(condition=Q(balance_units__gte=0), name="holding_not_negative"),

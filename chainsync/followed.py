@@ -1,0 +1,53 @@
+"""What a listener follows: a row of contracts' registry, or for a contract that only reports, the listener itself."""
+
+from typing import TypeAlias
+
+from chainsync.models import EventListener
+from contracts.models import Asset, Contract, Token
+
+# Each has a network, an address and the time at which it was registered.
+Followed: TypeAlias = Contract | Asset | Token | EventListener
+
+Kind = EventListener.Kind
+FAMILIES = {Contract.Kind.LIFECYCLE_CASH_FLOW: "lccf", Contract.Kind.INVESTMENT: "investment"}
+KINDS = {Contract: Kind.CONTRACT, Asset: Kind.ASSET, Token: Kind.TOKEN, EventListener: Kind.REPORTS}
+TOKEN_INTERFACE = "erc20/1"
+
+
+class NotFollowed(LookupError):
+    """What the listener followed is not registered any more."""
+
+
+def followed_by(listener: EventListener) -> Followed:
+    """Raises NotFollowed."""
+    if listener.kind == Kind.REPORTS:
+        return listener
+    models = {Kind.CONTRACT: Contract, Kind.ASSET: Asset, Kind.TOKEN: Token}
+    model: type[Contract | Asset | Token] = models[Kind(listener.kind)]
+    found = model._default_manager.filter(network=listener.network, address=listener.address).first()
+    if found is None:
+        raise NotFollowed(f"no {Kind(listener.kind).label.lower()} {listener} is registered")
+    return found
+
+
+def interface_of(followed: Followed) -> str:
+    """As processors are registered for: lccf/1.1, investment/1, ats/8, erc20/1, reports/seed."""
+    match followed:
+        case Contract():
+            return f"{FAMILIES[Contract.Kind(followed.kind)]}/{followed.interface_version}"
+        case Asset():
+            return f"ats/{followed.interface_version}"
+        case Token():
+            return TOKEN_INTERFACE
+        case EventListener():
+            return followed.interface
+
+
+def listener_of(followed: Followed) -> EventListener:
+    """Made when there is none. An address has one listener, so what was followed first keeps its kind."""
+    if isinstance(followed, EventListener):
+        return followed
+    listener, _ = EventListener.objects.get_or_create(
+        network=followed.network, address=followed.address, defaults={"kind": KINDS[type(followed)]}
+    )
+    return listener

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
+from chainsync.followed import Followed, interface_of, listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor, processor_of
 from contracts import abi, clock
@@ -20,7 +21,6 @@ from contracts.gateways.mirror import Log
 from contracts.models import Contract, ContractTransaction
 
 log = structlog.get_logger(__name__)
-FAMILIES = {Contract.Kind.LIFECYCLE_CASH_FLOW: "lccf", Contract.Kind.INVESTMENT: "investment"}
 HASH_DIGITS = 64  # logs carry the first 32 of the 48 bytes of a transaction's hash
 
 Place = tuple[str, int]
@@ -47,12 +47,7 @@ class NewEvent:
         return self.consensus_at, self.log_index
 
 
-def interface_of(contract: Contract) -> str:
-    """As processors are registered for: lccf/1.1, investment/1."""
-    return f"{FAMILIES[Contract.Kind(contract.kind)]}/{contract.interface_version}"
-
-
-def event_of_log(contract: Contract, entry: Log) -> NewEvent:
+def event_of_log(followed: Followed, entry: Log) -> NewEvent:
     """The log decoded; unknown ones stay raw. It is not proved yet."""
     raw = NewEvent(
         consensus_at=entry.consensus_at,
@@ -63,10 +58,10 @@ def event_of_log(contract: Contract, entry: Log) -> NewEvent:
         block=entry.block_number,
     )
     try:
-        event = abi.interface(*interface_of(contract).split("/")).decode_log(entry.topics, entry.data)
+        event = abi.interface(*interface_of(followed).split("/")).decode_log(entry.topics, entry.data)
     except ValueError as error:
         return replace(raw, trouble=f"malformed: {error}")
-    return understood(contract, raw, event.name, event.args) if event else raw
+    return understood(followed, raw, event.name, event.args) if event else raw
 
 
 def events_of_call(contract: Contract, call: ContractTransaction) -> list[NewEvent]:
@@ -90,9 +85,9 @@ def _stored_log(call: ContractTransaction, event: dict[str, Any]) -> NewEvent:
     )
 
 
-def understood(contract: Contract, raw: NewEvent, name: str, args: dict[str, Any]) -> NewEvent:
+def understood(followed: Followed, raw: NewEvent, name: str, args: dict[str, Any]) -> NewEvent:
     """What an event of this name is about, as its processor says; nothing of ours without one."""
-    processor = processor_of(interface_of(contract), name)
+    processor = processor_of(interface_of(followed), name)
     try:
         key = processor.key(args) if processor else ""
     except ValueError as error:
@@ -100,24 +95,19 @@ def understood(contract: Contract, raw: NewEvent, name: str, args: dict[str, Any
     return replace(raw, name=name, args=args, key=key)
 
 
-def listener_of(contract: Contract) -> EventListener:
-    listener, _ = EventListener.objects.get_or_create(network=contract.network, address=contract.address)
-    return listener
-
-
-def lock_listener(contract: Contract) -> EventListener:
+def lock_listener(followed: Followed) -> EventListener:
     """In a transaction: from here on nobody else stores or applies events of this contract."""
     rows = EventListener.objects.select_for_update(no_key=True)
-    which = {"network": contract.network, "address": contract.address}
-    return rows.filter(**which).first() or rows.get(pk=listener_of(contract).pk)
+    which = {"network": followed.network, "address": followed.address}
+    return rows.filter(**which).first() or rows.get(pk=listener_of(followed).pk)
 
 
-def known_places(contract: Contract, places: Sequence[Place]) -> dict[Place, bool]:
+def known_places(followed: Followed, places: Sequence[Place]) -> dict[Place, bool]:
     """Which of these are stored, and whether they are proved."""
     if not places:
         return {}
     times = [at for at, _ in places]
-    rows = ChainEvent.objects.of(contract.network, contract.address)
+    rows = ChainEvent.objects.of(followed.network, followed.address)
     stored = rows.filter(consensus_at__gte=min(times), consensus_at__lte=max(times))
     found = {
         (at, index): proved
@@ -126,7 +116,7 @@ def known_places(contract: Contract, places: Sequence[Place]) -> dict[Place, boo
     return {place: found[place] for place in places if place in found}
 
 
-def store_events(contract: Contract, events: Iterable[NewEvent]) -> None:
+def store_events(followed: Followed, events: Iterable[NewEvent]) -> None:
     """Stores what is new and runs the processors for it, in the caller's transaction.
 
     A processor that fails leaves its event quarantined and stops nothing else.
@@ -134,29 +124,29 @@ def store_events(contract: Contract, events: Iterable[NewEvent]) -> None:
     news = sorted(events, key=lambda event: event.place)
     if not news:
         return
-    lock_listener(contract)
-    ids = _insert(contract, news)
+    lock_listener(followed)
+    ids = _insert(followed, news)
     fresh = [(event, ids[event.place]) for event in news if event.place in ids]
-    for processor, key, group in _by_processor(contract, fresh):
-        _note(_process(contract, processor, key, group), are_new=True)
+    for processor, key, group in _by_processor(followed, fresh):
+        _note(_process(followed, processor, key, group), are_new=True)
 
 
-def process_waiting(contract: Contract, key: str) -> None:
+def process_waiting(followed: Followed, key: str) -> None:
     """Gives the processor what came before its subject was ready, in the caller's transaction; quarantined
     events are tried again, because what stopped them may be mended."""
-    lock_listener(contract)
-    rows = ChainEvent.objects.of(contract.network, contract.address).unprocessed()
+    lock_listener(followed)
+    rows = ChainEvent.objects.of(followed.network, followed.address).unprocessed()
     waiting = rows.filter(key=key, is_proved=True).order_by("consensus_at", "log_index")
     for name, group in groupby(waiting.values_list("name", "pk"), key=lambda row: row[0]):
-        if processor := processor_of(interface_of(contract), name):
+        if processor := processor_of(interface_of(followed), name):
             ids = [pk for _, pk in group]
-            _note(_process(contract, processor, key, ids), are_new=False)
+            _note(_process(followed, processor, key, ids), are_new=False)
 
 
-def prove(contract: Contract, events: Sequence[NewEvent]) -> None:
+def prove(followed: Followed, events: Sequence[NewEvent]) -> None:
     """Events stored as unproved that were found in their transactions' results since: applied like new ones."""
-    lock_listener(contract)
-    rows = ChainEvent.objects.of(contract.network, contract.address).filter(
+    lock_listener(followed)
+    rows = ChainEvent.objects.of(followed.network, followed.address).filter(
         is_proved=False, processed_at=None
     )
     for event in events:
@@ -164,7 +154,7 @@ def prove(contract: Contract, events: Sequence[NewEvent]) -> None:
             is_proved=True, quarantine_reason=""
         )
     for key in sorted({event.key for event in events if event.key}):
-        process_waiting(contract, key)
+        process_waiting(followed, key)
 
 
 @dataclass(slots=True)
@@ -175,27 +165,27 @@ class _Outcome:
 
 
 def _by_processor(
-    contract: Contract, fresh: Sequence[tuple[NewEvent, int]]
+    followed: Followed, fresh: Sequence[tuple[NewEvent, int]]
 ) -> Iterator[tuple[Processor, str, list[int]]]:
     groups: dict[tuple[Processor, str], list[int]] = {}
     for event, pk in fresh:
-        processor = processor_of(interface_of(contract), event.name)
+        processor = processor_of(interface_of(followed), event.name)
         if processor and event.key and event.is_proved:
             groups.setdefault((processor, event.key), []).append(pk)
     for (processor, key), ids in groups.items():
         yield processor, key, ids
 
 
-def _process(contract: Contract, processor: Processor, key: str, ids: list[int]) -> _Outcome:
+def _process(followed: Followed, processor: Processor, key: str, ids: list[int]) -> _Outcome:
     """All at once; if that fails, one by one, so that only the event at fault stays behind."""
     try:
         with transaction.atomic():
-            is_taken = processor.apply(contract, key, ids)
+            is_taken = processor.apply(followed, key, ids)
     except Exception as error:
-        log.exception("event_failed", contract=contract.address, key=key, events=len(ids))
+        log.exception("event_failed", address=followed.address, key=key, events=len(ids))
         if len(ids) == 1:
             return _Outcome([], [], {ids[0]: f"{type(error).__name__}: {error}"})
-        parts = [_process(contract, processor, key, [pk]) for pk in ids]
+        parts = [_process(followed, processor, key, [pk]) for pk in ids]
         return _Outcome(
             [pk for part in parts for pk in part.taken],
             [pk for part in parts for pk in part.waiting],
@@ -233,11 +223,11 @@ RETURNING consensus_at, log_index, id
 """
 
 
-def _insert(contract: Contract, events: Sequence[NewEvent]) -> dict[Place, int]:
+def _insert(followed: Followed, events: Sequence[NewEvent]) -> dict[Place, int]:
     """One statement; gives the ids of those that nobody had stored before. New ones count as processed."""
     values: dict[str, Any] = {
-        "network": contract.network,
-        "address": contract.address,
+        "network": followed.network,
+        "address": followed.address,
         "now": clock.now(),
         "events": json.dumps([_document(event) for event in events]),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from devnet.client import DevnetClient
 from devnet.faults import SWITCHES
+from devnet.others.words import OTHERS_WORDS
 from devnet.scenario import KINDS, Plan
 from devnet.soroban.words import STELLAR_WORDS
 from devnet.words import Word, arguments_of, takes, value_of
@@ -220,6 +221,7 @@ WORDS: Mapping[str, Word] = {
         lambda client, o: client.mark_hts_like(o.token, not o.off),
         _hts_options,
     ),
+    **OTHERS_WORDS,
     **STELLAR_WORDS,
     "fault": Word("turn a fault on or off", _fault, _fault_options),
     "faults": Word("list the faults that are on", _faults, _faults_options),

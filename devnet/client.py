@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from devnet.clock import default_directory
+from devnet.others.client import OthersCalls
 from devnet.soroban.client import StellarCalls
 
 ACCESS_FILE = "control.json"
@@ -26,7 +27,7 @@ class NotRunning(DevnetError):
     """Nothing serves this state directory."""
 
 
-class DevnetClient(StellarCalls):
+class DevnetClient(OthersCalls, StellarCalls):
     """Ids may be 0.0.x or EVM addresses everywhere, also inside arguments."""
 
     def __init__(self, url: str, token: str) -> None:

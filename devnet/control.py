@@ -19,6 +19,7 @@ from devnet.faults import SWITCHES, UnknownFault
 from devnet.http import Answer, JsonServer, Request, Route
 from devnet.keys import ECDSA, ED25519
 from devnet.operations import OperationFailed
+from devnet.others.control import OthersControl
 from devnet.records import NS, Account, timestamp
 from devnet.scenario import Plan, prepare
 from devnet.soroban.control import StellarControl
@@ -31,7 +32,7 @@ _MISTAKES = (ArtifactError, OperationFailed, UnknownFault, ValueError, KeyError,
 _KEY_TYPES = {"ECDSA": ECDSA, "EdDSA": ED25519}
 
 
-class ControlServer(StellarControl, JsonServer):
+class ControlServer(OthersControl, StellarControl, JsonServer):
     """Every operation is POST /<name> with its arguments as a JSON object."""
 
     def __init__(self, devnet: "Devnet", *, port: int = 0) -> None:

@@ -1,11 +1,12 @@
 """What a transaction does at consensus: result code, fee, transfers and the EVM's outcome."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devnet.evm import Machine, Outcome, Step
 from devnet.faults import FaultBoard
 from devnet.fees import MAX_CHILD_RECORDS, TINYBARS_PER_GAS, TRANSFER_FEE, GasTable, child_records
 from devnet.ledger import Ledger
+from devnet.moves import Move, token_moves
 from devnet.records import Account, CallOutcome, Contract
 from devnet.transactions import Call, Refused, Submission, Transfer, check_fee
 
@@ -28,6 +29,7 @@ class Effect:
     entity_id: str | None = None
     call: CallOutcome | None = None
     transfers: tuple[tuple[str, int], ...] = ()
+    token_transfers: tuple[Move, ...] = ()
 
 
 class Executor:
@@ -59,13 +61,14 @@ class Executor:
         outcome = self._machine.run(_step(sender, contract.evm_address, data, gas, moment))
         result = SUCCESS if outcome.success else _failure(outcome)
         call = _call_outcome(sender, contract.evm_address, data, gas, result, outcome)
-        return Effect(result, entity_id=contract.contract_id, call=call)
+        return self._called(call, Effect(result, entity_id=contract.contract_id))
 
     def create(self, sender: str, code: bytes, gas: int, moment: Moment) -> Effect:
         """Deploys init code; the new address is `call.to`."""
         outcome = self._machine.run(_step(sender, None, code, gas, moment))
         result = SUCCESS if outcome.success else _failure(outcome)
-        return Effect(result, call=_call_outcome(sender, outcome.created or "", code, gas, result, outcome))
+        call = _call_outcome(sender, outcome.created or "", code, gas, result, outcome)
+        return self._called(call, Effect(result))
 
     def code(self, address: str) -> bytes:
         return self._machine.code(address)
@@ -93,7 +96,10 @@ class Executor:
         seen = _call_outcome(
             payer.evm_address, contract.evm_address, call.data, call.gas, result, outcome, used
         )
-        return Effect(result, fee=used * TINYBARS_PER_GAS, entity_id=contract.contract_id, call=seen)
+        return self._called(seen, Effect(result, used * TINYBARS_PER_GAS, contract.contract_id))
+
+    def _called(self, call: CallOutcome, effect: Effect) -> Effect:
+        return replace(effect, call=call, token_transfers=token_moves(call.logs, self._ledger))
 
     def _transfer(self, submission: Submission, transfer: Transfer) -> Effect:
         for name, amount in transfer.amounts:

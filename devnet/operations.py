@@ -1,6 +1,7 @@
 """What the owner of the local chain may do: accounts, contracts, tokens. All on the chain thread."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from devnet import genesis
@@ -55,11 +56,22 @@ class Operations:
         self, contract: str, function: str, arguments: Sequence[Any] = (), *, sender: str = genesis.ADMIN
     ) -> list[Any]:
         """Runs a function as `sender` and returns its decoded output; raises OperationFailed on a revert."""
+        (record,) = self.send_many(contract, function, [arguments], sender=sender)
+        output = record.call.output if record.call else b""
+        return self.artifact_of(self.contract(contract)).decode_output(function, output)
+
+    def send_many(
+        self, contract: str, function: str, calls: Sequence[Sequence[Any]], *, sender: str = genesis.ADMIN
+    ) -> list[Record]:
+        """One transaction for each list of arguments, nothing between them; a revert raises and ends the row."""
         target = self.contract(contract)
         compiled = self.artifact_of(target)
-        data = compiled.call_data(function, self.resolve(arguments))
-        record = self._chain.perform(lambda chain: self._run(chain, target, data, sender))
-        return compiled.decode_output(function, _checked(record, compiled, function))
+        datas = [compiled.call_data(function, self.resolve(arguments)) for arguments in calls]
+
+        def run(chain: Chain) -> list[Record]:
+            return [_checked(self._run(chain, target, data, sender), compiled, function) for data in datas]
+
+        return self._chain.perform(run)
 
     def view(
         self, contract: str, function: str, arguments: Sequence[Any] = (), *, sender: str = genesis.ADMIN
@@ -177,7 +189,7 @@ class Operations:
         name = f"0.0.{chain.state.next_entity}"
         address = effect.call.to
         contract = Contract(name, address, compiled.name, moment.consensus_ns, chain.executor.code(address))
-        effect = Effect(SUCCESS, entity_id=name, call=effect.call)
+        effect = replace(effect, entity_id=name)
         chain.commit(admin_record(chain, self._payer(sender), CREATION, effect, moment), [contract])
         return contract
 
@@ -203,11 +215,11 @@ def _view_output(compiled: Artifact, function: str, output: tuple[bool, bytes]) 
     return compiled.decode_output(function, data)
 
 
-def _checked(record: Record, compiled: Artifact, function: str) -> bytes:
+def _checked(record: Record, compiled: Artifact, function: str) -> Record:
     if record.result != SUCCESS or record.call is None:
         effect = Effect(record.result, call=record.call)
         raise OperationFailed(f"{compiled.name}.{function}: {_reason(effect, compiled)}")
-    return record.call.output
+    return record
 
 
 def _reason(effect: Effect, compiled: Artifact) -> str:

@@ -104,6 +104,11 @@ class Token:
     created_ns: int
     hts_like: bool = False
 
+    @property
+    def is_service_token(self) -> bool:
+        """Whether it stands in for a token of the token service: payment tokens do, assets are contracts."""
+        return self.kind == "PAYMENT" or self.hts_like
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRelation:

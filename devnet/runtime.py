@@ -17,7 +17,9 @@ from devnet.genesis import NODES
 from devnet.http import LOOPBACK
 from devnet.nodes import Nodes
 from devnet.operations import Operations
+from devnet.others.operations import Others
 from devnet.ports import free_port, is_free
+from devnet.records import NS
 from devnet.replay import restore
 from devnet.store import Genesis, Store
 
@@ -70,6 +72,7 @@ class Devnet:
             consensus_seconds=consensus_seconds,
         )
         self.operations = Operations(self.chain)
+        self.others = Others(self.operations, lambda: self.chain.now_ns() // NS)
         node_ports = {node: self.ports[node] for node in NODES}
         self.nodes = Nodes(self.chain, self.faults, node_ports)
         self.mirror = MirrorServer(self.ledger, self.faults, port=self.ports["mirror"], nodes=node_ports)

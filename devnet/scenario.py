@@ -5,35 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from eth_utils.crypto import keccak
-
 from devnet import genesis, holders
 from devnet.artifacts import artifact
 from devnet.operations import Operations
+from devnet.others.roles import ASSET_ROLES, PAYOUT_ROLES
 from devnet.records import Account, Contract
 
 CHUNK = 100
 KINDS = ("BOND_VARIABLE_RATE", "EQUITY", "BOND_FIXED_RATE", "BOND_KPI_LINKED_RATE", "BOND_SPT_RATE")
 ASSETS = {"7": "AssetToken", "8": "AssetToken8"}
-# Numbers of the deployed asset contracts; 8.0 changed all of them.
-ASSET_ROLES = {
-    "7": {
-        "SNAPSHOT": "0x3fbb44760c0954eea3f6cb9f1f210568f5ae959dcbbef66e72f749dbaa7cc2da",
-        "MATURITY_REDEEMER": "0xa0d696902e9ed231892dc96649f0c62b808a1cb9dd1269e78e0adc1cc4b8358c",
-    },
-    "8": {
-        "SNAPSHOT": "0xf7d999723d2160432933a2aeffaae83e262a5a46fe94f34614a7676d1d1f67c6",
-        "MATURITY_REDEEMER": "0x433f48f8aca23480f6ab07666cbc9131d32a0b4672033453f65e18f4dd390523",
-    },
-}
-PAYOUT_ROLES = (
-    "0x" + "0" * 64,
-    "0x" + keccak(text="lifecycle.cash.flow.role.pauser").hex(),
-    "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10",
-    "0xe0d6eef1076057afbcdc5a0534cf7ab9071fa4fdd3750e202da3d49c8913a144",
-    "0x4a16419d45be80f6de7609caac23eb8c7bfe6336a71da3cefd43ea62183ad211",
-    "0x15e92345f55818ea6e01143954b5841c1ba74302c2b157a2b4d0f21f9ad40286",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +62,7 @@ def prepare(operations: Operations, plan: Plan, payer: Account, now: NowSeconds)
     payout = operations.deploy(artifact("LifeCycleCashFlow"))
     operations.register_token(asset.contract_id, "ASSET")
     operations.register_token(money.contract_id, "PAYMENT", hts_like=plan.hts_like)
-    grants = [(role, [genesis.ADMIN, payer.account]) for role in PAYOUT_ROLES]
+    grants = [(role, [genesis.ADMIN, payer.account]) for role in PAYOUT_ROLES.values()]
     operations.call(payout.contract_id, "initialize", [asset.contract_id, money.contract_id, grants])
     _grant_asset_roles(operations, plan, asset, payout, payer)
     names = add_holders(operations, asset, money, plan)

@@ -168,10 +168,8 @@ def _transfers(record: Record) -> list[dict[str, Any]]:
 
 
 def _token_transfers(record: Record) -> list[dict[str, Any]]:
-    ordered = sorted(
-        record.token_transfers, key=lambda move: (entity_number(move[0]), entity_number(move[1]))
-    )
+    """By number of token and account, as the record has them."""
     return [
         {"token_id": token, "account": account, "amount": units, "is_approval": False}
-        for token, account, units in ordered
+        for token, account, units in record.token_transfers
     ]

@@ -1,5 +1,6 @@
 """transactions and transactions/{id}: lists by time, account, result and type, and single ids."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -86,11 +87,13 @@ def _single(accounts: list[tuple[Filter, int]]) -> str | None:
 
 def _concerns(record: Record, accounts: list[tuple[Filter, int]]) -> bool:
     """Payer, or party of a transfer; being the called contract is not enough."""
-    if not accounts:
-        return True
-    named = {record.payer, *(account for account, _ in record.transfers)}
-    named |= {account for _, account, _ in record.token_transfers}
-    return any(_passes(entity_number(account), accounts) for account in named)
+    return not accounts or any(_passes(entity_number(account), accounts) for account in _parties(record))
+
+
+def _parties(record: Record) -> Iterator[str]:
+    yield record.payer
+    yield from (account for account, _ in record.transfers)
+    yield from (account for _, account, _ in record.token_transfers)
 
 
 def _passes(number: int, accounts: list[tuple[Filter, int]]) -> bool:

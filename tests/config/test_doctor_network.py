@@ -14,7 +14,7 @@ from contracts.services.registering import add_wallet
 from contracts.services.wallets import stop_for_fence, stop_wallet
 from devnet.records import NS
 from devnet.runtime import Devnet
-from devnet.scenario import ASSET_ROLES
+from devnet.others.roles import ASSET_ROLES
 from payouts.services.preflight import PAYOUT_ROLE
 from tests.config.doctored import Clinic
 from tests.contracts.web_server import Say, WebServer

@@ -12,7 +12,7 @@ from tests.contracts.published import SELECTORS, TOPICS
 from tests.contracts.solidity_chain import artifact
 
 ROOT = Path(__file__).parents[2] / "contracts"
-NAMES = ("AssetToken", "AssetToken8", "PaymentToken", "HtsStub", "LifeCycleCashFlow")
+NAMES = ("AssetToken", "AssetToken8", "PaymentToken", "HtsStub", "LifeCycleCashFlow", "PayoutReporter")
 
 
 ERRORS = {

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { fileURLToPath } from "node:url";
 import solc from "solc";
 
-const CONTRACTS = ["AssetToken", "AssetToken8", "PaymentToken", "HtsStub", "LifeCycleCashFlow"];
+const CONTRACTS = ["AssetToken", "AssetToken8", "PaymentToken", "HtsStub", "LifeCycleCashFlow", "PayoutReporter"];
 const SOURCES = fileURLToPath(new URL(".", import.meta.url));
 const ARTIFACTS = fileURLToPath(new URL("../../interfaces/solidity/", import.meta.url));
 const SETTINGS = {

@@ -6,7 +6,7 @@ from eth_utils.crypto import keccak
 
 _ADMIN = {"ADMIN": "0x" + "0" * 64}
 # Numbers of the deployed asset contracts; 8.0 changed all of them.
-ASSET_ROLES: Mapping[str, Mapping[str, str]] = {
+ASSET_ROLES: dict[str, dict[str, str]] = {
     "7": {
         "ISSUER": "0x4be32e8849414d19186807008dabd451c1d87dae5f8e22f32f5ce94d486da842",
         "SNAPSHOT": "0x3fbb44760c0954eea3f6cb9f1f210568f5ae959dcbbef66e72f749dbaa7cc2da",
@@ -26,7 +26,7 @@ ASSET_ROLES: Mapping[str, Mapping[str, str]] = {
         "MATURITY_REDEEMER": "0x433f48f8aca23480f6ab07666cbc9131d32a0b4672033453f65e18f4dd390523",
     },
 }
-PAYOUT_ROLES: Mapping[str, str] = _ADMIN | {
+PAYOUT_ROLES: dict[str, str] = _ADMIN | {
     "PAUSER": "0x" + keccak(text="lifecycle.cash.flow.role.pauser").hex(),
     "PAYOUT": "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10",
     "CASHOUT": "0xe0d6eef1076057afbcdc5a0534cf7ab9071fa4fdd3750e202da3d49c8913a144",

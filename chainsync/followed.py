@@ -10,8 +10,12 @@ Followed: TypeAlias = Contract | Asset | Token | EventListener
 
 Kind = EventListener.Kind
 FAMILIES = {Contract.Kind.LIFECYCLE_CASH_FLOW: "lccf", Contract.Kind.INVESTMENT: "investment"}
-KINDS = {Contract: Kind.CONTRACT, Asset: Kind.ASSET, Token: Kind.TOKEN, EventListener: Kind.REPORTS}
-TOKEN_INTERFACE = "erc20/1"
+MODELS: dict[EventListener.Kind, type[Contract] | type[Asset] | type[Token]] = {
+    Kind.CONTRACT: Contract,
+    Kind.ASSET: Asset,
+    Kind.TOKEN: Token,
+}
+ERC20 = "erc20/1"
 
 
 class NotFollowed(LookupError):
@@ -22,9 +26,7 @@ def followed_by(listener: EventListener) -> Followed:
     """Raises NotFollowed."""
     if listener.kind == Kind.REPORTS:
         return listener
-    models = {Kind.CONTRACT: Contract, Kind.ASSET: Asset, Kind.TOKEN: Token}
-    model: type[Contract | Asset | Token] = models[Kind(listener.kind)]
-    found = model._default_manager.filter(network=listener.network, address=listener.address).first()
+    found = MODELS[Kind(listener.kind)]._default_manager.filter(network=listener.network, address=listener.address).first()
     if found is None:
         raise NotFollowed(f"no {Kind(listener.kind).label.lower()} {listener} is registered")
     return found
@@ -38,7 +40,7 @@ def interface_of(followed: Followed) -> str:
         case Asset():
             return f"ats/{followed.interface_version}"
         case Token():
-            return TOKEN_INTERFACE
+            return ERC20
         case EventListener():
             return followed.interface
 
@@ -47,7 +49,8 @@ def listener_of(followed: Followed) -> EventListener:
     """Made when there is none. An address has one listener, so what was followed first keeps its kind."""
     if isinstance(followed, EventListener):
         return followed
+    kind = next(kind for kind, model in MODELS.items() if isinstance(followed, model))
     listener, _ = EventListener.objects.get_or_create(
-        network=followed.network, address=followed.address, defaults={"kind": KINDS[type(followed)]}
+        network=followed.network, address=followed.address, defaults={"kind": kind}
     )
     return listener

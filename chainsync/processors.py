@@ -9,22 +9,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chainsync.followed import Followed
     from contracts.models import Contract
 
-# Applies the stored events with these ids; False when what they are about is not here yet: they are kept for it.
-Apply = Callable[["Contract", str, Sequence[int]], bool]
+# Applies the stored events with these ids to what is followed: a Contract, Asset or Token, or the listener itself of a
+# contract that reports. False when what the events are about is not here yet: they are kept for it.
+Apply = Callable[[Any, str, Sequence[int]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Processor:
     """``key`` names what an event is about, from its arguments; ValueError for arguments that make no sense.
 
-    ``since`` gives the consensus time before which no event of the contract can matter, or nothing.
+    ``since`` gives the consensus time before which no event can matter, or nothing. An event that moves nothing
+    itself, but has the chain asked, needs no proof.
     """
 
     key: Callable[[Mapping[str, Any]], str]
     apply: Apply
-    since: Callable[["Contract"], str]
+    since: Callable[[Any], str] = lambda followed: ""
+    needs_proof: bool = True
 
 
 # Reads the contract's state and settles by it what its events may not tell any more. Raises GatewayError.
@@ -33,9 +37,13 @@ Heal = Callable[["Contract"], None]
 # The ids of contracts whose next event somebody waits for.
 Awaited = Callable[[], Iterable[int]]
 
+# Something is to be done because money came to a payout contract; in the transaction that stored it.
+Funded = Callable[["Contract"], None]
+
 _processors: dict[tuple[str, str], Processor] = {}
 _healers: dict[str, Heal] = {}
 _awaited: list[Awaited] = []
+_funded: list[Funded] = []
 
 
 def register(interface: str, events: Iterable[str], processor: Processor) -> None:
@@ -50,10 +58,10 @@ def processor_of(interface: str, event: str) -> Processor | None:
     return _processors.get((interface, event))
 
 
-def earliest(interface: str, contract: "Contract") -> str:
-    """The consensus time from which a contract's logs have to be read, as far as the apps above know."""
+def earliest(interface: str, followed: "Followed") -> str:
+    """The consensus time from which its logs have to be read, as far as the apps above know."""
     owners = {one.since for (name, _), one in _processors.items() if name == interface}
-    return min(filter(None, (since(contract) for since in owners)), default="")
+    return min(filter(None, (since(followed) for since in owners)), default="")
 
 
 def register_healer(interface: str, heal: Heal) -> None:
@@ -78,3 +86,14 @@ def register_awaited(awaited: Awaited) -> None:
 def awaited() -> set[int]:
     """The ids of contracts that are read at the shorter interval, because somebody waits for their events."""
     return {pk for ask in _awaited for pk in ask()}
+
+
+def register_funded(hear: Funded) -> None:
+    """Called from ``AppConfig.ready``."""
+    if hear not in _funded:
+        _funded.append(hear)
+
+
+def funded(contract: "Contract") -> None:
+    for hear in _funded:
+        hear(contract)

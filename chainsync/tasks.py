@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from chainsync.services import following, syncing
+from chainsync.services import asking, following, reconciling, syncing, watching
 
 
 @shared_task(name="chainsync.follow_due")
@@ -23,3 +23,23 @@ def sync_due() -> None:
 @shared_task(name="chainsync.sync_asset")
 def sync_asset(pk: int) -> None:
     syncing.sync_asset(pk)
+
+
+@shared_task(name="chainsync.replay")
+def replay(pk: int) -> None:
+    asking.replay_quarantined(pk)
+
+
+@shared_task(name="chainsync.watch")
+def watch() -> None:
+    watching.watch()
+
+
+@shared_task(name="chainsync.refresh_asset")
+def refresh_asset(pk: int) -> None:
+    syncing.refresh_asset(pk)
+
+
+@shared_task(name="chainsync.reconcile_due")
+def reconcile_due() -> None:
+    reconciling.reconcile_due()

@@ -162,6 +162,11 @@ def interface(name: str, version: str) -> Interface:
     return Interface(json.loads(path.read_text()))
 
 
+def pause_view(version: str) -> str:
+    """The view of an asset token that says whether its transfers are paused."""
+    return "paused" if version == "8" else "isPaused"
+
+
 def _token_errors() -> dict[bytes, Entry]:
     """A payout contract passes the payment token's own errors through, so they are known everywhere."""
     return interface("erc20", "1")._error_of_selector

@@ -1,6 +1,6 @@
-"""Which contracts are followed, and when each is looked at next."""
+"""What is followed, and when each of it is looked at next: contracts that are in use, the assets that they pay, the
+tokens that they pay in, and contracts that report about an asset."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
@@ -8,26 +8,23 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from chainsync.followed import Followed, NotFollowed, followed_by, listener_of
 from chainsync.models import EventListener
 from chainsync.processors import awaited
 from chainsync.services.reading import READ_LOCK, Reading, read_hedera
 from chainsync.services.soroban_reading import read_soroban
-from chainsync.services.storing import listener_of
+from chainsync.services.syncing import refresh_due
+from chainsync.services.token_reading import read_token
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
-from contracts.models import AuditEvent, Contract
+from contracts.models import Asset, AuditEvent, Contract, Token
 from contracts.services.networks import hedera_network, stellar_network
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
-Status = Contract.Status
-Read = Callable[[Contract, EventListener], Reading]
+Status, Kind = Contract.Status, EventListener.Kind
 
-READERS: dict[str, Read] = {
-    Contract.Kind.LIFECYCLE_CASH_FLOW: read_hedera,
-    Contract.Kind.INVESTMENT: read_soroban,
-}
 FOLLOWED = (Status.ACTIVE, Status.FUNDS_REACHED, Status.PAUSED, Status.BLOCKED)
 FOLLOW_LOCK = 0x5041_5944_0007
 MOST_RINGS = 500
@@ -37,15 +34,18 @@ MOST_DOUBLINGS = 5
 
 
 def follow_due() -> None:
-    """Rings for every listener that is due; a contract that has none gets one. A tick at a time."""
+    """Rings for every listener that is due, and for assets that are outdated; what has no listener gets one. A tick at
+    a time.
+    """
     with single_flight(FOLLOW_LOCK) as is_mine:
         if is_mine:
             listen()
             _ring_due()
+            refresh_due()
 
 
 def follow(pk: int) -> None:
-    """One look at one listener's contract, by one reader at a time. What goes wrong is written down, and the next
+    """One look at what one listener follows, by one reader at a time. What goes wrong is written down, and the next
     look comes later."""
     with single_flight(READ_LOCK + pk) as is_mine:
         if is_mine:
@@ -65,50 +65,79 @@ def with_readings() -> QuerySet[Contract]:
     return _followed().annotate(**columns)
 
 
-def _of_contracts(contracts: QuerySet[Contract]) -> QuerySet[EventListener]:
-    same = contracts.filter(network=OuterRef("network"), address=OuterRef("address"))
-    return EventListener.objects.filter(Exists(same), enabled=True)
+def followed_listeners(contracts: QuerySet[Contract] | None = None) -> QuerySet[EventListener]:
+    """The listeners that are switched on and follow something in use; only those around ``contracts``, if given."""
+    contracts = _followed() if contracts is None else contracts
+    address = {"network": OuterRef("network"), "address": OuterRef("address")}
+    assets, tokens = _assets(contracts), _tokens(contracts)
+    is_in_use = (
+        Q(Exists(contracts.filter(**address)), kind=Kind.CONTRACT)
+        | Q(Exists(assets.filter(**address)), kind=Kind.ASSET)
+        | Q(Exists(tokens.filter(**address)), kind=Kind.TOKEN)
+        | Q(kind=Kind.REPORTS, asset__in=assets)
+    )
+    return EventListener.objects.filter(is_in_use, enabled=True)
+
+
+def urgent_listeners() -> QuerySet[EventListener]:
+    """Those that are looked at after the shorter interval: of what is blocked, or whose events somebody waits for."""
+    return followed_listeners(_followed().filter(Q(status=Status.BLOCKED) | Q(pk__in=awaited())))
+
+
+def _assets(contracts: QuerySet[Contract]) -> QuerySet[Asset]:
+    return Asset.objects.filter(network=hedera_network(), sync_enabled=True, payout_contract__in=contracts)
+
+
+def _tokens(contracts: QuerySet[Contract]) -> QuerySet[Token]:
+    """Of Hedera: an investment contract's own events say when money comes."""
+    return Token.objects.filter(network=hedera_network(), contracts__in=contracts).distinct()
 
 
 def due_listeners(*, even_if_not_due: bool = False) -> list[int]:
     """Numbers of the listeners that are due, those that waited longest first."""
-    listeners = _of_contracts(_followed())
+    listeners = followed_listeners()
     due = listeners if even_if_not_due else listeners.filter(next_read_at__lte=clock.now())
     return list(due.order_by("next_read_at").values_list("pk", flat=True))
 
 
 @transaction.atomic
-def switch(contract: Contract, *, on: bool, by: str) -> bool:
-    """Follows a contract or stops following it; False when nothing had to be changed."""
-    listener = listener_of(contract)
+def switch(followed: Followed, *, on: bool, by: str) -> bool:
+    """Follows it or stops following it; False when nothing had to be changed."""
+    listener = listener_of(followed)
     changed = EventListener.objects.filter(pk=listener.pk, enabled=not on).update(
         enabled=on, failures=0, next_read_at=clock.now()
     )
     if changed:
         AuditEvent.write(
-            contract, what="followed" if on else "not followed any more", reason="asked for", by=by
+            followed, what="followed" if on else "not followed any more", reason="asked for", by=by
         )
     return bool(changed)
 
 
 def listen() -> None:
-    """A contract that has no listener gets one."""
-    known = EventListener.objects.filter(network=OuterRef("network"), address=OuterRef("address"))
-    new = _followed().exclude(Exists(known)).values_list("network", "address")
-    listeners = [EventListener(network=network, address=address) for network, address in new]
-    EventListener.objects.bulk_create(listeners, ignore_conflicts=True)
+    """What is in use and has no listener gets one."""
+    contracts = _followed()
+    for kind, rows in (
+        (Kind.CONTRACT, contracts),
+        (Kind.ASSET, _assets(contracts)),
+        (Kind.TOKEN, _tokens(contracts)),
+    ):
+        known = EventListener.objects.filter(network=OuterRef("network"), address=OuterRef("address"))
+        new = rows.exclude(Exists(known)).values_list("network", "address")
+        listeners = [EventListener(network=network, address=address, kind=kind) for network, address in new]
+        EventListener.objects.bulk_create(listeners, ignore_conflicts=True)
 
 
 def _ring_due() -> None:
     now = clock.now()
     active = timedelta(milliseconds=settings.BLOCKCHAIN_POLLING_INTERVAL_ACTIVE)
     quiet = timedelta(milliseconds=settings.BLOCKCHAIN_POLLING_INTERVAL)
-    is_urgent = Q(status=Status.BLOCKED) | Q(pk__in=awaited())
-    urgent = _of_contracts(_followed().filter(is_urgent))
+    urgent = urgent_listeners()
     # Urgent since its last look: its event may come before the quiet interval is over.
     urgent.filter(failures=0, next_read_at__gt=now + active).update(next_read_at=now + active)
     _ring(urgent, at=now + active)
-    _ring(_of_contracts(_followed().exclude(is_urgent)), at=now + quiet)
+    # What was urgent is not due any more.
+    _ring(followed_listeners(), at=now + quiet)
 
 
 @transaction.atomic
@@ -122,16 +151,25 @@ def _ring(listeners: QuerySet[EventListener], *, at: datetime) -> None:
 
 
 def _look(listener: EventListener) -> None:
-    contract = Contract.objects.get(network=listener.network, address=listener.address)
     try:
-        reading = READERS[contract.kind](contract, listener)
-    except GatewayError as error:
+        reading = _read(followed_by(listener), listener)
+    except (GatewayError, NotFollowed) as error:
         _note_failure(listener, f"{type(error).__name__}: {error}")
     except Exception as error:
         _note_failure(listener, f"{type(error).__name__}: {error}")
         raise
     else:
         _note_reading(listener, reading)
+
+
+def _read(followed: Followed, listener: EventListener) -> Reading:
+    match followed:
+        case Contract(kind=Contract.Kind.INVESTMENT):
+            return read_soroban(followed, listener)
+        case Token():
+            return read_token(followed, listener)
+        case _:
+            return read_hedera(followed, listener)
 
 
 def _note_reading(listener: EventListener, reading: Reading) -> None:

@@ -5,34 +5,29 @@ counts only when it shows the log it was asked to reach; the cursor stays a minu
 list shows is applied only after it was found in its transaction's own result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 import structlog
 from django.db import transaction
 
-from chainsync.models import ChainEvent, EventListener
+from chainsync.followed import Followed, interface_of, listener_of
+from chainsync.models import MOST_ROWS, ChainEvent, EventListener
 from chainsync.processors import earliest
-from chainsync.services.storing import (
-    NewEvent,
-    Place,
-    event_of_log,
-    interface_of,
-    known_places,
-    listener_of,
-    prove,
-    store_events,
-)
+from chainsync.services.pacing import Pace
+from chainsync.services.storing import NewEvent, Place, event_of_log, known_places, prove, store_events
 from contracts import clock
 from contracts.gateways.errors import GatewayError, Unavailable
-from contracts.gateways.mirror import PAGE, Log, mirror
+from contracts.gateways.mirror import Log, mirror
 from contracts.gateways.parallel import ask_all
 from contracts.models import Contract
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
+Kind = EventListener.Kind
 READ_LOCK = 0x5041_5946 << 32  # the listener's number is added
 LEAST_PAUSE = timedelta(seconds=2)
 # While a distribution is settled, its own readings are looks enough.
@@ -43,6 +38,7 @@ RESCAN_NS = 10 * 60 * clock.NANOSECONDS
 UNSETTLED_NS = 60 * clock.NANOSECONDS
 BEFORE_REGISTRATION = timedelta(minutes=10)
 MOST_DOUBTS = 50
+LEAST_ROWS = 10
 NOT_PROVED = "a list of logs shows it, its transaction's result does not"
 
 
@@ -54,13 +50,13 @@ class Reading:
     gap: str = ""
 
 
-def read_hedera(contract: Contract, listener: EventListener) -> Reading:
+def read_hedera(followed: Followed, listener: EventListener) -> Reading:
     """A look that nobody in particular asked for, by the caller who reads alone. Raises GatewayError.
 
     One of the last seconds, whoever asked for it, counts as this one.
     """
     if listener.read_at is None or clock.now() - listener.read_at >= FRESH:
-        _read(contract, listener)
+        _read(followed, listener)
     return Reading(is_finished=True)
 
 
@@ -96,7 +92,7 @@ def _ensure(contract: Contract, is_enough: Callable[[EventListener], bool], *, w
         listener.refresh_from_db()
         if not is_enough(listener):
             _read(contract, listener)
-            _note(listener, asked_at=listener.read_at)
+            note(listener, asked_at=listener.read_at)
     if not is_enough(listener):
         raise Unavailable(f"the mirror node does not show the logs of {contract.address} {words}")
 
@@ -115,23 +111,25 @@ def _reaches(listener: EventListener, through: str, has_log: bool) -> bool:
     return reached >= through
 
 
-def _read(contract: Contract, listener: EventListener) -> None:
+def _read(followed: Followed, listener: EventListener) -> None:
     # The cursor may stand on a log that means nothing to us: what is older than it need not be shown again.
-    known, passed = _newest_known(contract), listener.cursor_at
+    # Where logs are taken without a proof, one that never was would be waited for in vain.
+    known = _newest_known(followed) if listener.kind == Kind.CONTRACT else ""
+    passed = listener.cursor_at
     is_rescan = listener.rescanned_at is None or clock.now() - listener.rescanned_at >= RESCAN_EVERY
     try:
         chain_ns = mirror().newest_consensus_ns()
-        _settle_doubts(contract)
+        settle_doubts(followed)
         reached = _read_pages(
-            contract,
+            followed,
             listener,
-            since=_start(contract, listener, back_ns=RESCAN_NS if is_rescan else 0),
+            since=_start(followed, listener, back_ns=RESCAN_NS if is_rescan else 0),
             until=clock.consensus_text(chain_ns - UNSETTLED_NS),
         )
     except GatewayError as error:
-        _note(listener, last_error=str(error))
+        note(listener, last_error=str(error))
         raise
-    _note(
+    note(
         listener,
         reached_at=max(listener.reached_at, reached),
         read_until=max(listener.read_until, clock.consensus_text(chain_ns)),
@@ -142,45 +140,61 @@ def _read(contract: Contract, listener: EventListener) -> None:
     )
 
 
-def _newest_known(contract: Contract) -> str:
+def _newest_known(followed: Followed) -> str:
     """The time of the newest proved event, our own calls' included."""
-    rows = ChainEvent.objects.of(contract.network, contract.address).filter(is_proved=True)
+    rows = ChainEvent.objects.of(followed.network, followed.address).filter(is_proved=True)
     return rows.order_by("-consensus_at").values_list("consensus_at", flat=True).first() or ""
 
 
-def _note(listener: EventListener, **columns: object) -> None:
+def note(listener: EventListener, **columns: object) -> None:
     EventListener.objects.filter(pk=listener.pk).update(**columns)
     for name, value in columns.items():
         setattr(listener, name, value)
 
 
-def _read_pages(contract: Contract, listener: EventListener, *, since: str, until: str) -> str:
+def _read_pages(followed: Followed, listener: EventListener, *, since: str, until: str) -> str:
     """Each page is one transaction with what it means, and the cursor. Gives the time of the newest proved log."""
-    logs = mirror().logs(contract.address, since=since)
-    reached = ""
-    while page := list(islice(logs, PAGE)):
-        known = known_places(contract, [_place(entry) for entry in page])
-        events = proved([event_of_log(contract, one) for one in page if _place(one) not in known])
-        with transaction.atomic():
-            store_events(contract, events)
-            _move_cursor(listener, _places_before(page, until))
-        seen = [at for (at, _), is_proved in known.items() if is_proved]
-        reached = max([reached, *seen, *(event.consensus_at for event in events if event.is_proved)])
-    return reached
+    pace = Pace(listener.page_rows, least=LEAST_ROWS, most=MOST_ROWS)
+    try:
+        logs = mirror().logs(followed.address, since=since, rows=pace.amount)
+        reached = ""
+        while page := next_page(logs, pace):
+            passed = _places_before(page, until)
+            reached = max(reached, take(followed, page, then=partial(move_cursor, listener, passed)))
+        return reached
+    finally:
+        if pace.learned != listener.page_rows:
+            note(listener, page_rows=pace.learned)
+
+
+def next_page(logs: Iterator[Log], pace: Pace) -> list[Log]:
+    with pace.measured():
+        return list(islice(logs, pace.amount))
+
+
+def take(followed: Followed, page: Sequence[Log], *, then: Callable[[], object]) -> str:
+    """Stores the logs and what they mean, and does ``then``, in one transaction. Gives the newest proved one's time."""
+    known = known_places(followed, [_place(entry) for entry in page])
+    events = proved([event_of_log(followed, one) for one in page if _place(one) not in known])
+    with transaction.atomic():
+        store_events(followed, events)
+        then()
+    seen = [at for (at, _), is_proved in known.items() if is_proved]
+    return max([*seen, *(event.consensus_at for event in events if event.is_proved)], default="")
 
 
 def _place(entry: Log) -> Place:
     return entry.consensus_at, entry.index
 
 
-def _start(contract: Contract, listener: EventListener, *, back_ns: int) -> str:
+def _start(followed: Followed, listener: EventListener, *, back_ns: int) -> str:
     """Where a reading begins: so far before the cursor, at first at the oldest thing that may still be paid, as the
     apps above know it. Nothing of ours can be older than the contract's own row.
     """
     if listener.cursor_at:
         return clock.consensus_text(clock.consensus_ns(listener.cursor_at) - back_ns)
-    known = earliest(interface_of(contract), contract)
-    registered = contract.created_at - BEFORE_REGISTRATION
+    known = earliest(interface_of(followed), followed)
+    registered = followed.created_at - BEFORE_REGISTRATION
     return known or f"{int(registered.timestamp())}.000000000"
 
 
@@ -188,7 +202,7 @@ def _places_before(page: Sequence[Log], until: str) -> list[Place]:
     return [_place(entry) for entry in page if entry.consensus_at <= until]
 
 
-def _move_cursor(listener: EventListener, places: list[Place]) -> None:
+def move_cursor(listener: EventListener, places: list[Place]) -> None:
     """By compare-and-set: a reader that was overtaken stores what it saw and leaves the cursor alone."""
     if not places or places[-1] <= (listener.cursor_at, listener.cursor_index):
         return
@@ -202,9 +216,9 @@ def _move_cursor(listener: EventListener, places: list[Place]) -> None:
 
 def proved(events: Sequence[NewEvent]) -> list[NewEvent]:
     """Looks those that mean something to us up in their transactions' results, each transaction once."""
-    hashes = sorted({event.transaction_hash for event in events if event.key})
+    hashes = sorted({event.transaction_hash for event in events if event.needs_proof})
     logs = dict(zip(hashes, ask_all(_logs_of, hashes), strict=True))
-    return [_judged(event, logs) if event.key else event for event in events]
+    return [_judged(event, logs) if event.needs_proof else event for event in events]
 
 
 def _judged(event: NewEvent, logs: dict[str, tuple[Log, ...]]) -> NewEvent:
@@ -221,14 +235,14 @@ def _logs_of(transaction_hash: str) -> tuple[Log, ...]:
     return result.logs if result and result.is_final and result.result == "SUCCESS" else ()
 
 
-def _settle_doubts(contract: Contract) -> None:
+def settle_doubts(followed: Followed) -> None:
     """Asks once more for what no result showed: a replica that lags looks like a ghost. The newest go first."""
-    rows = ChainEvent.objects.of(contract.network, contract.address).unprocessed().filter(is_proved=False)
+    rows = ChainEvent.objects.of(followed.network, followed.address).unprocessed().filter(is_proved=False)
     doubtful = [as_new(row) for row in rows.order_by("-pk")[:MOST_DOUBTS]]
     settled = [event for event in proved(doubtful) if event.is_proved]
     if settled:
         with transaction.atomic():
-            prove(contract, settled)
+            prove(followed, settled)
 
 
 def as_new(row: ChainEvent) -> NewEvent:

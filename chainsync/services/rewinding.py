@@ -2,8 +2,8 @@
 
 from django.db import transaction
 
+from chainsync.followed import listener_of
 from chainsync.models import EventListener
-from chainsync.services.storing import listener_of
 from contracts import clock
 from contracts.models import AuditEvent, Contract
 from contracts.services.networks import hedera_network

@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 from django.db import transaction
 
+from chainsync.followed import interface_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import heal
 from chainsync.services.reading import Reading
-from chainsync.services.storing import NewEvent, interface_of, process_waiting, store_events, understood
+from chainsync.services.storing import NewEvent, process_waiting, store_events, understood
 from contracts import clock
 from contracts.gateways.errors import Unavailable
 from contracts.gateways.soroban_events import (

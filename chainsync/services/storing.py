@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from chainsync.followed import Followed, interface_of, listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor, processor_of
+from chainsync.services.quarantine import reason_of
 from contracts import abi, clock
 from contracts.gateways.mirror import Log
 from contracts.models import Contract, ContractTransaction
@@ -46,9 +47,13 @@ class NewEvent:
     def place(self) -> Place:
         return self.consensus_at, self.log_index
 
+    @property
+    def needs_proof(self) -> bool:
+        return bool(self.key) and not self.is_proved
+
 
 def event_of_log(followed: Followed, entry: Log) -> NewEvent:
-    """The log decoded; unknown ones stay raw. It is not proved yet."""
+    """The log decoded; unknown ones stay raw. It is not proved yet, unless it needs no proof."""
     raw = NewEvent(
         consensus_at=entry.consensus_at,
         log_index=entry.index,
@@ -92,7 +97,8 @@ def understood(followed: Followed, raw: NewEvent, name: str, args: dict[str, Any
         key = processor.key(args) if processor else ""
     except ValueError as error:
         return replace(raw, name=name, args=args, trouble=f"makes no sense: {error}")
-    return replace(raw, name=name, args=args, key=key)
+    is_proved = raw.is_proved or bool(key and processor and not processor.needs_proof)
+    return replace(raw, name=name, args=args, key=key, is_proved=is_proved)
 
 
 def lock_listener(followed: Followed) -> EventListener:
@@ -184,7 +190,7 @@ def _process(followed: Followed, processor: Processor, key: str, ids: list[int])
     except Exception as error:
         log.exception("event_failed", address=followed.address, key=key, events=len(ids))
         if len(ids) == 1:
-            return _Outcome([], [], {ids[0]: f"{type(error).__name__}: {error}"})
+            return _Outcome([], [], {ids[0]: reason_of(error)})
         parts = [_process(followed, processor, key, [pk]) for pk in ids]
         return _Outcome(
             [pk for part in parts for pk in part.taken],

@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
 from contracts import abi, clock
+from contracts.addresses import ZERO_ADDRESS
 from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
@@ -31,7 +32,7 @@ TICK_LOCK = 0x5041_5944_0009
 PAGE = 500
 MOST_RINGS = 100
 STALE = timedelta(days=1)
-NOBODY = "0x" + "00" * 20
+REFRESH_LOCK = 0x5041_5949 << 32  # the asset's number is added
 
 
 def sync_due() -> None:
@@ -45,6 +46,18 @@ def sync_due() -> None:
             ring("chainsync.sync_asset", pk)
 
 
+def refresh_due() -> None:
+    """Rings for each asset of which an event has said that something is different since it was read."""
+    outdated = Q(changed_at__gt=F("facts_as_of")) | Q(pk__in=outdated_holdings().values("asset"))
+    here = Asset.objects.filter(outdated, network=hedera_network(), sync_enabled=True)
+    for pk in here.order_by("pk").values_list("pk", flat=True)[:MOST_RINGS]:
+        ring("chainsync.refresh_asset", pk)
+
+
+def outdated_holdings() -> QuerySet[Holding]:
+    return Holding.objects.filter(moved_at__gt=F("as_of"))
+
+
 def sync_asset(pk: int) -> bool:
     """Reads the asset and all of its holders, by one reader at a time; False when another one is at it.
 
@@ -54,6 +67,29 @@ def sync_asset(pk: int) -> bool:
         if is_mine:
             _sync(Asset.objects.get(pk=pk))
     return is_mine
+
+
+def refresh_asset(pk: int) -> None:
+    """Asks the chain for what events have outdated, by one reader at a time. Raises a GatewayError.
+
+    What the mirror node does not know yet stays outdated for the next tick.
+    """
+    with single_flight(REFRESH_LOCK + pk) as is_mine:
+        if not is_mine:
+            return
+        asset = Asset.objects.get(pk=pk)
+        block = mirror().newest_block()
+        if asset.changed_at and (asset.facts_as_of is None or asset.changed_at > asset.facts_as_of):
+            _store_facts(asset, read_asset(asset.address) | _facts(asset, block.number), block)
+        last = ""
+        while holders := _outdated_after(asset, last):
+            _read_balances(asset, holders, block)
+            last = holders[-1]
+
+
+def _outdated_after(asset: Asset, holder: str) -> list[str]:
+    rows = outdated_holdings().filter(asset=asset, holder__gt=holder).order_by("holder")
+    return list(rows.values_list("holder", flat=True)[:PAGE])
 
 
 def refresh_holding(asset: Asset, holder: str) -> Holding:
@@ -72,7 +108,7 @@ def _sync(asset: Asset) -> None:
         return
     try:
         block = mirror().newest_block()
-        facts = read_asset(asset.address) | _facts(asset, block.number)
+        _store_facts(asset, read_asset(asset.address) | _facts(asset, block.number), block)
         count = _read_holders(asset, block)
     except (GatewayError, NotRegistered) as error:
         _move(asset, Status.FAILED, sync_error=f"{type(error).__name__}: {error}")
@@ -80,7 +116,7 @@ def _sync(asset: Asset) -> None:
         _move(asset, Status.FAILED, sync_error=f"{type(error).__name__}: {error}")
         raise
     else:
-        _move(asset, Status.SYNCED, synced_at=clock.now(), sync_error="", **facts)
+        _move(asset, Status.SYNCED, synced_at=clock.now(), sync_error="")
         log.info("asset_synced", asset=asset.address, holders=count, block=block.number)
 
 
@@ -97,28 +133,39 @@ def _move(asset: Asset, to: str, **columns: Any) -> bool:
 
 
 def _facts(asset: Asset, block: int) -> dict[str, Any]:
-    paused = "paused" if asset.interface_version == "8" else "isPaused"
     return {
         "supply_units": _ask(asset, "totalSupply", block=block),
-        "is_paused": bool(_ask(asset, paused, block=block)),
+        "is_paused": bool(_ask(asset, abi.pause_view(asset.interface_version), block=block)),
     }
+
+
+def _store_facts(asset: Asset, facts: dict[str, Any], block: Block) -> None:
+    """What was read at a later block stays."""
+    as_of = clock.from_ns(block.to_ns)
+    rows = Asset.objects.filter(pk=asset.pk).exclude(facts_as_of__gt=as_of)
+    rows.update(facts_as_of=as_of, **facts)
 
 
 def _read_holders(asset: Asset, block: Block) -> int:
     """Stores every holder as of the block, and forgets who has nothing left; how many there are."""
     as_of, count = clock.from_ns(block.to_ns), 0
     for page in _pages(asset, block.number):
-        balances = ask_all(lambda holder: _balance(asset, holder, block.number), page)
-        _store(asset, list(zip(page, balances, strict=True)), as_of)
+        _read_balances(asset, page, block)
         count += len(page)
-    Holding.objects.filter(asset=asset, as_of__lt=as_of).delete()
+    gone = Holding.objects.filter(asset=asset, as_of__lt=as_of)
+    gone.exclude(moved_at__gt=as_of).delete()
     return count
+
+
+def _read_balances(asset: Asset, holders: list[str], block: Block) -> None:
+    balances = ask_all(lambda holder: _balance(asset, holder, block.number), holders)
+    _store(asset, list(zip(holders, balances, strict=True)), clock.from_ns(block.to_ns))
 
 
 def _pages(asset: Asset, block: int) -> Iterator[list[str]]:
     number = 0
     while holders := _ask(asset, "getSecurityHolders", number, PAGE, block=block):
-        yield [holder for holder in holders if holder != NOBODY]
+        yield [holder for holder in holders if holder != ZERO_ADDRESS]
         if len(holders) < PAGE:
             return
         number += 1
@@ -136,7 +183,7 @@ def _ask(asset: Asset, function: str, *arguments: Any, block: int) -> Any:
 
 _STORE = """
 INSERT INTO contracts_holding (asset_id, holder, balance_units, as_of)
-SELECT %s, holder, units, %s FROM unnest(%s::text[], %s::numeric[]) AS new(holder, units)
+SELECT %s, holder, units, %s FROM unnest(%s::text[], %s::numeric[]) AS new(holder, units) ORDER BY holder
     ON CONFLICT (asset_id, holder) DO UPDATE SET balance_units = EXCLUDED.balance_units, as_of = EXCLUDED.as_of
  WHERE contracts_holding.as_of <= EXCLUDED.as_of
 """

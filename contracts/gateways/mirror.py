@@ -158,17 +158,24 @@ class Mirror:
         return _read(lambda answer: from_hex(answer["result"]), reply.body)
 
     def logs(
-        self, contract: str, *, since: str, until: str | None = None, topics0: Sequence[str] | None = None
+        self,
+        contract: str,
+        *,
+        since: str,
+        until: str | None = None,
+        topics0: Sequence[str] = (),
+        topics2: Sequence[str] = (),
+        rows: int = PAGE,
     ) -> Iterator[Log]:
-        """A contract's logs from `since` to `until` (consensus texts, both included), oldest first.
+        """A contract's logs from `since` to `until` (consensus texts, both included), oldest first, `rows` at a time.
 
         A search by topic needs `until`.
         """
         path = f"/contracts/{_segment(contract)}/results/logs"
-        for lower, upper in _windows(since, until, has_topics=bool(topics0)):
-            params = [("limit", str(PAGE)), ("order", "asc"), ("timestamp", f"gte:{lower}")]
+        for lower, upper in _windows(since, until, has_topics=bool(topics0 or topics2)):
+            params = [("limit", str(rows)), ("order", "asc"), ("timestamp", f"gte:{lower}")]
             params += [("timestamp", f"lte:{upper}")] if upper else []
-            params += _topic_params(topics0 or ())
+            params += _topic_params("topic0", topics0) + _topic_params("topic2", topics2)
             yield from self._pages(path, params, "logs", Log.read)
 
     def account(self, id_or_evm: str) -> Account | None:
@@ -246,10 +253,10 @@ def _account_params(
     return params
 
 
-def _topic_params(topics: Sequence[str]) -> Parameters:
+def _topic_params(name: str, topics: Sequence[str]) -> Parameters:
     if len(topics) > MAX_TOPICS:
         raise ValueError(f"mirror nodes fail on more than {MAX_TOPICS} topics in one search")
-    return [("topic0", topic) for topic in topics]
+    return [(name, topic) for topic in topics]
 
 
 def _windows(since: str, until: str | None, *, has_topics: bool) -> Iterator[tuple[str, str | None]]:

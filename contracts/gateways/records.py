@@ -33,6 +33,19 @@ def from_hex(text: str | None) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenTransfer:
+    """What one transaction moved of a token: positive units came to the account, negative ones left it."""
+
+    token_id: str
+    account: str
+    units: int
+
+    @classmethod
+    def read(cls, answer: Answer) -> TokenTransfer:
+        return cls(_text(answer["token_id"]), _text(answer["account"]), _integer(answer["amount"]))
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionRecord:
     """One record of a transaction id: `nonce` 0 is the transaction itself, others are its children."""
 
@@ -48,6 +61,7 @@ class TransactionRecord:
     charged_fee: int
     valid_start: str
     valid_seconds: int | None = None
+    token_transfers: tuple[TokenTransfer, ...] = ()
 
     @property
     def consensus_ns(self) -> int:
@@ -77,6 +91,7 @@ class TransactionRecord:
             charged_fee=_integer(answer["charged_tx_fee"]),
             valid_start=_moment(answer["valid_start_timestamp"]),
             valid_seconds=_optional_integer(answer.get("valid_duration_seconds")),
+            token_transfers=tuple(TokenTransfer.read(one) for one in answer.get("token_transfers") or ()),
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Min
 
 from contracts import abi, clock
+from contracts.addresses import ZERO_ADDRESS
 from contracts.gateways.mirror import Log, TransactionRecord, mirror
 from contracts.gateways.parallel import ask_all
 from contracts.models import Asset, Contract, ContractTransaction
@@ -19,7 +20,6 @@ SNAPSHOT_EVENTS = (
     "PercentageSnapshotExecuted",
     "PercentageSnapshotByAddressesExecuted",
 )
-ZERO_ADDRESS = "0x" + "0" * 40
 Cause = Payment.Cause
 
 
@@ -48,7 +48,7 @@ def _ask(
 
 
 def is_asset_paused(asset: Asset) -> bool:
-    return bool(ask_asset(asset, "paused" if asset.interface_version == "8" else "isPaused"))
+    return bool(ask_asset(asset, abi.pause_view(asset.interface_version)))
 
 
 def snapshot_records(distribution: Distribution) -> Iterator[TransactionRecord]:

@@ -16,10 +16,11 @@ from chainsync.models import ChainEvent
 from chainsync.processors import Processor, register, register_awaited
 from chainsync.services.storing import Place, process_waiting
 from contracts import clock
+from contracts.addresses import ZERO_ADDRESS
 from contracts.doorbell import ring
 from contracts.models import AuditEvent, Contract
 from payouts.models import Distribution, Payment
-from payouts.services.chain import SNAPSHOT_EVENTS, ZERO_ADDRESS
+from payouts.services.chain import SNAPSHOT_EVENTS
 from reserves.services import reserving
 from reserves.services.reserving import NewDraw
 
@@ -98,7 +99,7 @@ def apply_events(contract: Contract, key: str, ids: Sequence[int]) -> bool:
 
     False while the distribution or the last of its lines is not here yet.
     """
-    distribution = _distribution(contract, key)
+    distribution = distribution_of(contract, key)
     if distribution is None or distribution.plan_closed_at is None:
         return False
     changes = _update_lines(distribution, ids)
@@ -113,7 +114,8 @@ def apply_events(contract: Contract, key: str, ids: Sequence[int]) -> bool:
     return True
 
 
-def _distribution(contract: Contract, key: str) -> Distribution | None:
+def distribution_of(contract: Contract, key: str) -> Distribution | None:
+    """Whose events have this key; None when it is nobody's here."""
     kind, _, number = key.partition(":")
     rows = Distribution.objects.filter(asset__payout_contract=contract)
     if kind == "snapshot":

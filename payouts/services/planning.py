@@ -10,6 +10,7 @@ from django.db.models import Q, Sum
 from structlog.contextvars import bound_contextvars
 
 from contracts import clock
+from contracts.addresses import ZERO_ADDRESS
 from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.gateways.errors import GatewayError, Refused
@@ -193,7 +194,7 @@ def read_view(distribution: Distribution, *, number: int, size: int) -> list[tup
         size,
         block=distribution.pool_block,
     )
-    return [(holder, balance) for holder, balance in rows if holder != chain.ZERO_ADDRESS]
+    return [(holder, balance) for holder, balance in rows if holder != ZERO_ADDRESS]
 
 
 def _ring_after(page: PlanPage) -> None:

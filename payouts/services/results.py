@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from chainsync.services.storing import NewEvent, events_of_call
+from contracts.addresses import ZERO_ADDRESS
 from contracts.models import ContractTransaction
 from payouts.models import Batch, Distribution
-from payouts.services.chain import ZERO_ADDRESS
 from payouts.services.events import key_of
 
 Status = ContractTransaction.Status

@@ -7,6 +7,7 @@ from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.transitions import move
 from payouts.models import Distribution
+from payouts.services.cancelled import why_cancelled
 from payouts.services.holding import align
 
 Status = Distribution.Status
@@ -23,6 +24,8 @@ class NotStartable(Exception):
 
 def execute_distribution(distribution: Distribution, *, by: str, reason: str = "") -> None:
     """PENDING to PLANNING by compare-and-set. Raises AlreadyStarted or NotStartable."""
+    if reason_against := why_cancelled(distribution):
+        raise NotStartable(reason_against)
     with transaction.atomic():
         if distribution.status != Status.PENDING or not move(
             distribution,

@@ -1,4 +1,4 @@
-"""The life of an investment contract as its chain tells it: paused, unpaused, goal reached, books changed.
+"""The life of a contract as its chain tells it: paused, unpaused; of an investment also: goal reached, books changed.
 
 A status is computed from everything that is known, never from what it was before: the newest stored pause, whether
 any event says that the goal was reached, and the contract's own state as of a ledger, which stands for all events up
@@ -15,10 +15,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from chainsync.models import ChainEvent
-from chainsync.processors import Processor, register, register_healer
-from contracts import clock
+from chainsync.processors import Processor, register, register_funded, register_healer
+from contracts import abi, clock
 from contracts.doorbell import ring
 from contracts.gateways.errors import Refused
+from contracts.gateways.mirror import mirror
 from contracts.gateways.soroban_state import Instance, instance
 from contracts.models import AuditEvent, Contract
 from contracts.services.holds import PAYDATE
@@ -30,29 +31,35 @@ log = structlog.get_logger(__name__)
 Status = Contract.Status
 
 INTERFACES = ("investment/0", "investment/1")
+PAYOUT_INTERFACE = "lccf/1.1"
 LIFE, BOOKS = "life", "books"
-PAUSES = {"paused": True, "unpaused": False}
+PAYOUT_PAUSES = {"LifeCycleCashFlowPaused": True, "LifeCycleCashFlowUnpaused": False}
+PAUSES = {"paused": True, "unpaused": False} | PAYOUT_PAUSES
 STATE, BOOKS_CHANGED = "STUPDATED", "CBUPDATED"
 FUNDS_REACHED = 3
 ALIVE = (Status.ACTIVE, Status.FUNDS_REACHED, Status.PAUSED)
 CHANGED_BY = f"{PAYDATE}: the books changed on chain"
+FUNDED_BY = f"{PAYDATE}: money came"
 READ_BY = f"{PAYDATE}: the contract's state was read"
 
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """Something true of the contract since a ledger, by an event or as the chain's state says."""
+    """Something true of the contract, by an event or as the chain's state says; ``since`` as in ledger 12."""
 
     holds: bool
-    ledger: int
+    since: str
 
 
 def register_processors() -> None:
     for interface in INTERFACES:
-        register(interface, PAUSES, Processor(key=_pause_key, apply=apply_life, since=_always))
-        register(interface, [STATE], Processor(key=_state_key, apply=apply_life, since=_always))
-        register(interface, [BOOKS_CHANGED], Processor(key=_books_key, apply=apply_books, since=_always))
+        register(interface, PAUSES.keys() - PAYOUT_PAUSES.keys(), Processor(key=_pause_key, apply=apply_life))
+        register(interface, [STATE], Processor(key=_state_key, apply=apply_life))
+        register(interface, [BOOKS_CHANGED], Processor(key=_books_key, apply=apply_books))
         register_healer(interface, heal_from_state)
+    register(PAYOUT_INTERFACE, PAYOUT_PAUSES, Processor(key=_pause_key, apply=apply_life))
+    register_healer(PAYOUT_INTERFACE, heal_payout_contract)
+    register_funded(ask_whether_enough)
 
 
 def _pause_key(args: Mapping[str, Any]) -> str:
@@ -69,10 +76,6 @@ def _state_key(args: Mapping[str, Any]) -> str:
 
 def _books_key(args: Mapping[str, Any]) -> str:
     return BOOKS
-
-
-def _always(contract: Contract) -> str:
-    return ""
 
 
 def apply_life(contract: Contract, key: str, ids: Sequence[int]) -> bool:
@@ -108,23 +111,49 @@ def heal_from_state(contract: Contract) -> None:
         ring("reserves.refresh_book", locked.pk)
 
 
+def heal_payout_contract(contract: Contract) -> None:
+    """Asks a payout contract on Hedera whether it is paused. Raises a GatewayError."""
+    block = mirror().newest_block()
+    interface = abi.interface("lccf", contract.interface_version)
+    output = mirror().call(contract.evm_address, interface.encode("isPaused", []), block=block.number)
+    is_paused = bool(interface.decode_output("isPaused", output)[0])
+    with transaction.atomic():
+        locked = _locked(contract)
+        _keep(locked, ledger=block.number, is_paused=is_paused, is_funds_reached=None)
+        _align(locked)
+
+
+def ask_whether_enough(contract: Contract) -> None:
+    """Money came to a payout contract: what it lacks is asked again at once."""
+    ticketing.ask_again(contract, by=FUNDED_BY)
+
+
 def _locked(contract: Contract) -> Contract:
     return Contract.objects.select_for_update(no_key=True).get(pk=contract.pk)
 
 
 def _remember(contract: Contract, found: Instance) -> None:
-    """A state that is not newer than the one known says nothing."""
-    known = SeenState.objects.filter(contract=contract).first()
-    if known is not None and known.ledger >= found.ledger:
-        return
     paused, data = found.storage.get("Paused", False), found.storage.get("ContractData")
     state = data.get("state") if isinstance(data, dict) else None
+    _keep(
+        contract,
+        ledger=found.ledger,
+        is_paused=paused if isinstance(paused, bool) else None,
+        is_funds_reached=None if state is None else state == FUNDS_REACHED,
+    )
+
+
+def _keep(contract: Contract, *, ledger: int, is_paused: bool | None, is_funds_reached: bool | None) -> None:
+    """A state that is not newer than the one known says nothing. On Hedera ``ledger`` is a block."""
+    known = SeenState.objects.filter(contract=contract).first()
+    if known is not None and known.ledger >= ledger:
+        return
     SeenState.objects.update_or_create(
         contract=contract,
         defaults={
-            "is_paused": paused if isinstance(paused, bool) else None,
-            "is_funds_reached": None if state is None else state == FUNDS_REACHED,
-            "ledger": found.ledger,
+            "is_paused": is_paused,
+            "is_funds_reached": is_funds_reached,
+            "ledger": ledger,
             "read_at": clock.now(),
         },
     )
@@ -159,15 +188,15 @@ def _target(current: Contract.Status, paused: _Fact | None, reached: _Fact | Non
 
 
 def _where(fact: _Fact | None) -> str:
-    return f", ledger {fact.ledger}" if fact else ""
+    return f", {fact.since}" if fact else ""
 
 
 def _paused(contract: Contract, seen: SeenState | None) -> _Fact | None:
     told = _life_events(contract).filter(name__in=PAUSES)
     newest = told.order_by("-consensus_at", "-log_index").first()
     if seen is not None and seen.is_paused is not None and (newest is None or _ledger(newest) <= seen.ledger):
-        return _Fact(seen.is_paused, seen.ledger)
-    return _Fact(PAUSES[newest.name], _ledger(newest)) if newest else None
+        return _Fact(seen.is_paused, _place(contract, seen.ledger))
+    return _Fact(PAUSES[newest.name], _place(contract, _ledger(newest))) if newest else None
 
 
 def _reached(contract: Contract, seen: SeenState | None) -> _Fact | None:
@@ -175,12 +204,16 @@ def _reached(contract: Contract, seen: SeenState | None) -> _Fact | None:
     says_so = Q(args__new_state=FUNDS_REACHED) | Q(args__value=FUNDS_REACHED)
     told = _life_events(contract).filter(says_so, name=STATE).order_by("consensus_at", "log_index").first()
     if told is not None:
-        return _Fact(True, _ledger(told))
-    return _Fact(True, seen.ledger) if seen is not None and seen.is_funds_reached else None
+        return _Fact(True, _place(contract, _ledger(told)))
+    return _Fact(True, _place(contract, seen.ledger)) if seen is not None and seen.is_funds_reached else None
 
 
 def _life_events(contract: Contract) -> QuerySet[ChainEvent]:
     return ChainEvent.objects.of(contract.network, contract.address).filter(key=LIFE, is_proved=True)
+
+
+def _place(contract: Contract, ledger: int) -> str:
+    return f"{'block' if contract.kind == Contract.Kind.LIFECYCLE_CASH_FLOW else 'ledger'} {ledger}"
 
 
 def _ledger(event: ChainEvent) -> int:

@@ -8,7 +8,7 @@ from chainsync import processors
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor
 from chainsync.services.following import due_listeners, follow, follow_due, listen
-from chainsync.services.storing import listener_of
+from chainsync.followed import listener_of
 from contracts import clock
 from contracts.models import AuditEvent, Contract
 from tests.chain_events import moment

@@ -24,7 +24,7 @@ from chainsync.models import ChainEvent, EventListener
 from chainsync.services import reading
 from chainsync.services.following import follow
 from chainsync.services.replaying import replay
-from chainsync.services.storing import listener_of
+from chainsync.followed import listener_of
 from contracts.gateways import mirror
 from contracts.models import Contract
 from devnet.faults import FaultBoard

@@ -14,7 +14,8 @@ from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor
 from chainsync.services import reading
 from chainsync.services.reading import NOT_PROVED, read_events, read_visible
-from chainsync.services.storing import listener_of, process_waiting, store_events
+from chainsync.followed import listener_of
+from chainsync.services.storing import process_waiting, store_events
 from contracts import clock
 from contracts.gateways.errors import Unavailable
 from contracts.models import Contract

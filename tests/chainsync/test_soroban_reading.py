@@ -19,7 +19,7 @@ from chainsync.processors import Processor
 from chainsync.services import following, soroban_reading
 from chainsync.services.following import follow, follow_due
 from chainsync.services.soroban_reading import read_soroban
-from chainsync.services.storing import listener_of
+from chainsync.followed import listener_of
 from contracts import clock
 from contracts.gateways import soroban_events
 from contracts.gateways.errors import Refused, Unavailable

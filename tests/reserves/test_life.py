@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services.following import follow
-from chainsync.services.storing import NewEvent, interface_of, listener_of, store_events, understood
+from chainsync.followed import interface_of, listener_of
+from chainsync.services.storing import NewEvent, store_events, understood
 from contracts.models import AuditEvent, Contract
 from devnet.soroban.timeline import LEDGER_SECONDS, RETENTION
 from reserves.models import PaymentAvailability, SeenState

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from chainsync.followed import listener_of
 from chainsync.management.followed import contract_at
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services.following import due_listeners, follow, listen
-from chainsync.services.storing import listener_of
 
 LOOK_SECONDS = 1.0
 FAILING = 1

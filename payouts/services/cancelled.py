@@ -1,0 +1,74 @@
+"""Dividends and coupons that were cancelled on chain: what pays them is cancelled, or held where it has begun.
+
+The payout contract itself would still pay a cancelled dividend, so nothing but this stands in the way. There is no
+way back on chain, so a person decides about a run that was held.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chainsync.models import ChainEvent
+from chainsync.processors import Processor, register
+from contracts import clock
+from contracts.models import Asset, Hold
+from contracts.services.holds import place_hold
+from contracts.transitions import move
+from payouts.models import Distribution
+
+Status = Distribution.Status
+INTERFACES = ("ats/7", "ats/8")
+IDS = {
+    "DividendCancelled": "dividendId",
+    "DividendForceCancelled": "dividendId",
+    "CouponCancelled": "couponId",
+    "CouponForceCancelled": "couponId",
+}
+NOT_BEGUN = (Status.DRAFT, Status.PENDING)
+
+
+def register_processors() -> None:
+    for interface in INTERFACES:
+        register(interface, IDS, Processor(key=_key, apply=apply_cancelled))
+
+
+def _key(args: Mapping[str, Any]) -> str:
+    number = args.get("dividendId", args.get("couponId"))
+    return f"cancelled:{number}"
+
+
+def apply_cancelled(asset: Asset, key: str, ids: Sequence[int]) -> bool:
+    """The processor; a distribution that is made later is refused by ``why_cancelled``."""
+    number = key.partition(":")[2]
+    paying = Distribution.objects.filter(
+        asset=asset, kind=Distribution.Kind.CORPORATE_ACTION, corporate_action_id=number
+    )
+    for distribution in paying.exclude(status__in=(Status.COMPLETED, Status.CANCELLED)).order_by("pk"):
+        _stop(distribution, f"corporate action {number} of {asset.symbol} was cancelled on chain")
+    return True
+
+
+def why_cancelled(distribution: Distribution) -> str | None:
+    """Whether what it pays was cancelled on chain, in words."""
+    if distribution.kind != Distribution.Kind.CORPORATE_ACTION or not distribution.corporate_action_id:
+        return None
+    events = ChainEvent.objects.of(distribution.asset.network, distribution.asset.address)
+    told = events.filter(key=f"cancelled:{distribution.corporate_action_id}", is_proved=True).first()
+    if told is None:
+        return None
+    return (
+        f"corporate action {distribution.corporate_action_id} was cancelled on chain at {told.consensus_at}"
+    )
+
+
+def _stop(distribution: Distribution, reason: str) -> None:
+    if distribution.status in NOT_BEGUN and move(
+        distribution, Status.CANCELLED, reason=reason, status_reason=reason, ended_at=clock.now()
+    ):
+        return
+    place_hold(
+        scope=Hold.Scope.DISTRIBUTION,
+        object_uid=distribution.uid,
+        cause=Hold.Cause.PREFLIGHT,
+        reason=f"{reason}; cancel this distribution, or lift the hold to pay all the same",
+        needs_operator=True,
+    )

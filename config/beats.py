@@ -61,12 +61,21 @@ def table() -> list[Entry]:
             queue="sync",
             expires=10,
         ),
+        # Not in the queue of what it watches: a queue that is full must not keep people from hearing of it.
+        Entry("chainsync: watch listeners", "chainsync.watch", every(5), expires=5),
         Entry(
             "chainsync: sync assets",
             "chainsync.sync_due",
             settings.ASSET_SYNC_CRON,
             queue="sync",
             expires=600,
+        ),
+        Entry(
+            "chainsync: compare with the chain",
+            "chainsync.reconcile_due",
+            settings.RECONCILIATION_CRON,
+            queue="sync",
+            expires=3600,
         ),
         Entry("contracts: seal audit events", "contracts.seal_audit_events", every(10), expires=10),
         Entry("contracts: send notices", "contracts.send_notices", every(10), expires=10),

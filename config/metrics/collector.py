@@ -28,6 +28,7 @@ PARTS: dict[str, Part] = {
     "transactions": sending.transactions,
     "custody": sending.custody,
     "events": following.events,
+    "looks": following.looks,
     "listeners": following.listeners,
     "contracts": reserving.contracts,
     "reserve checks": reserving.checks,

@@ -121,7 +121,25 @@ FAMILIES = (
         "paydate_events_unprocessed",
         "Events that no processor has taken: quarantined, not proved yet, or of a payout that is not known here.",
     ),
-    Family("paydate_events_quarantined", "Those of them that were set aside, with the reason in their row."),
+    Family(
+        "paydate_events_quarantined",
+        "Events that could not be read, or at which their processor failed, with the reason in their row.",
+    ),
+    Family(
+        "paydate_events_not_proved",
+        "Events that a list of logs showed and no transaction's result has shown yet.",
+    ),
+    Family("paydate_events_per_second", "Events stored in the last minute, by the second."),
+    Family(
+        "paydate_last_look_age_seconds",
+        "Of what is to be followed, the longest time since a look succeeded, or since its listener was made.",
+        ("kind",),
+    ),
+    Family(
+        "paydate_listeners_overdue",
+        "Listeners that were not looked at with success for two intervals.",
+        ("kind",),
+    ),
     Family("paydate_wallets_stopped", "Wallets for which nothing is signed until a person has looked."),
     Family("paydate_contracts", "Contracts by status and kind.", ("status", "kind")),
     Family("paydate_holds", "Open holds.", ("cause", "scope")),

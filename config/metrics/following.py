@@ -1,19 +1,24 @@
-"""How well the events of the contracts are followed."""
+"""How well the events of what is followed are read and processed."""
 
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min
 from prometheus_client.metrics_core import Metric
 
 from chainsync.models import ChainEvent, EventListener
-from chainsync.services.following import with_readings
+from chainsync.services.following import followed_listeners, with_readings
+from chainsync.services.watching import last_success, overdue
 from config.metrics.families import Values, gauge, gauges
+from config.metrics.windows import zeros
 from contracts.models import Contract
+
+RECENT = timedelta(minutes=1)
 
 
 def events(now: datetime) -> Iterator[Metric]:
-    """One listener for each contract, and the few events that nobody could use yet."""
+    """One listener for each address, and the few events that nobody could use yet."""
     lags: Values = {}
     ages: Values = {}
     failing: Values = {}
@@ -27,9 +32,22 @@ def events(now: datetime) -> Iterator[Metric]:
     yield gauges("paydate_sync_lag_seconds", lags)
     yield gauges("paydate_sync_age_seconds", ages)
     yield gauges("paydate_sync_failing", failing)
-    unprocessed = ChainEvent.objects.unprocessed()
-    yield gauge("paydate_events_unprocessed", unprocessed.count())
-    yield gauge("paydate_events_quarantined", unprocessed.exclude(quarantine_reason="").count())
+    yield gauge("paydate_events_unprocessed", ChainEvent.objects.unprocessed().count())
+    yield gauge("paydate_events_quarantined", ChainEvent.objects.quarantined().count())
+    yield gauge("paydate_events_not_proved", ChainEvent.objects.not_proved().count())
+    recent = ChainEvent.objects.filter(seen_at__gte=now - RECENT).count()
+    yield gauge("paydate_events_per_second", recent / RECENT.total_seconds())
+
+
+def looks(now: datetime) -> Iterator[Metric]:
+    """Of what is to be followed: since when each kind was not read, and how many had their time."""
+    ages: Values = {}
+    for listener in followed_listeners():
+        age = (now - last_success(listener)).total_seconds()
+        ages[(listener.kind,)] = max(age, ages.get((listener.kind,), 0.0))
+    yield gauges("paydate_last_look_age_seconds", ages)
+    late = Counter((one.listener.kind,) for one in overdue(now))
+    yield gauges("paydate_listeners_overdue", zeros(EventListener.Kind) | dict(late))
 
 
 def listeners(now: datetime) -> Iterator[Metric]:

@@ -1,17 +1,14 @@
-"""Wallets, tokens and assets: registered by command from custody and the chain, looked at here."""
+"""Wallets and tokens: registered by command from custody and the chain, looked at here."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.enums import ActionVariant
 
 from contracts.admin import cells
-from contracts.admin.adding import BackingForm
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
-from contracts.admin.holding import HoldButtons
-from contracts.models import Asset, Contract, Holding, Token, Wallet
-from contracts.services.backing import NotBacked, back_asset
+from contracts.models import Token, Wallet
 from contracts.services.wallets import WalletNotStarted, start_wallet, stop_wallet
 
 
@@ -104,96 +101,3 @@ class TokenAdmin(EvidenceAdmin):
 
     on_chain = column("Address", lambda token: cells.code(token.address), order="address")
     evm = column("EVM address", lambda token: cells.code(token.evm_address))
-
-
-def _maturity(asset: Asset) -> object:
-    return cells.moment(asset.maturity_at) if asset.maturity_at else "none"
-
-
-def _synced(asset: Asset) -> object:
-    return cells.moment(asset.synced_at) if asset.synced_at else "never"
-
-
-def _supply(asset: Asset) -> object:
-    return cells.unknown() if asset.supply_units is None else cells.money(asset.supply_units, asset)
-
-
-def _paused(asset: Asset) -> object:
-    return cells.unknown() if asset.is_paused is None else "yes" if asset.is_paused else "no"
-
-
-@admin.register(Asset)
-class AssetAdmin(HoldButtons, EvidenceAdmin):
-    list_display = ("symbol", "name", "isin_or_none", "kind", "on_chain", "payout_contract", "sync")
-    list_filter = ("kind", "sync_status", "network")
-    list_select_related = ("payout_contract",)
-    search_fields = ("symbol", "name", "isin", "address", "evm_address", "uid")
-    actions_detail = ("set_backing", "place_hold", "lift_hold")
-    fieldsets = (
-        (None, {"fields": ("symbol", "name", "isin_or_none", "kind", "decimals", "maturity")}),
-        (
-            "On chain",
-            {"fields": ("network", "on_chain", "evm", "interface_version", "payout_contract", "backing")},
-        ),
-        ("Holders", {"fields": ("supply", "paused", "sync_enabled", "sync", "synced", "sync_problem")}),
-        ("Registered", {"fields": ("uid", "created_at")}),
-    )
-    readonly_fields = (
-        "uid",
-        "isin_or_none",
-        "maturity",
-        "on_chain",
-        "evm",
-        "backing",
-        "supply",
-        "paused",
-        "sync",
-        "synced",
-        "sync_problem",
-    )
-
-    isin_or_none = column("ISIN", lambda asset: asset.isin or cells.NONE, order="isin")
-    on_chain = column("Address", lambda asset: cells.code(asset.address), order="address")
-    evm = column("EVM address", lambda asset: cells.code(asset.evm_address))
-    maturity = column("Maturity", _maturity)
-    backing = column(
-        "Backing contract",
-        lambda asset: cells.link(asset.backing_contract) if asset.backing_contract else cells.NONE,
-    )
-    supply = column("Supply", _supply)
-    paused = column("Transfers paused", _paused)
-    sync = column("Holders read", lambda asset: cells.badge(asset.sync_status), order="sync_status")
-    synced = column("Last read at", _synced)
-    sync_problem = column("Last problem", lambda asset: cells.words(asset.sync_error))
-
-    @button(
-        "Set backing contract",
-        permission="contracts.set_backing_contract",
-        available=lambda asset: True,
-        explained="While the contract behind an asset is BLOCKED, the asset's payouts are held before their first "
-        "signature. They go on by themselves when the block ends, or when another contract is set here.",
-        refusals=(NotBacked,),
-        icon="shield",
-        form=BackingForm,
-    )
-    def set_backing(self, request: HttpRequest, row: Asset, reason: str, contract: Contract | None) -> str:
-        if not back_asset(row, contract, reason=reason, by=who(request)):
-            return "Nothing to do: it was set so already."
-        if contract is None:
-            return "No contract stands behind the asset any more."
-        return f"{contract.label} stands behind the asset: while it is BLOCKED, payouts are held."
-
-
-@admin.register(Holding)
-class HoldingAdmin(EvidenceAdmin):
-    list_display = ("address", "asset", "balance", "as_of")
-    list_filter = ("asset",)
-    list_select_related = ("asset",)
-    search_fields = ("holder",)
-    fields = ("asset", "address", "balance", "as_of")
-    readonly_fields = ("address", "balance")
-
-    address = column("Holder", lambda holding: cells.code(holding.holder), order="holder")
-    balance = column(
-        "Balance", lambda holding: cells.money(holding.balance_units, holding.asset), order="balance_units"
-    )

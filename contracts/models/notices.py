@@ -32,6 +32,8 @@ class Notice(models.Model):
         CHECKS_FAIL = "CHECKS_FAIL", "Reserve checks fail again and again"
         DEFICIT_EXPECTED = "DEFICIT_EXPECTED", "A deficit is to be expected"
         LIFE_ENDS = "LIFE_ENDS", "A contract's state is about to be archived"
+        NOT_FOLLOWED = "NOT_FOLLOWED", "Nothing is read from the chain"
+        QUARANTINED = "QUARANTINED", "Events of the chain could not be processed"
 
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
     noun = models.CharField(max_length=40, help_text="The kind of object, as in contract.")

@@ -246,7 +246,10 @@ class Asset(models.Model):
 
     class Meta:
         default_permissions = ("view",)
-        permissions: ClassVar = [("set_backing_contract", "Can set the backing contract of an asset")]
+        permissions: ClassVar = [
+            ("set_backing_contract", "Can set the backing contract of an asset"),
+            ("sync_asset", "Can have an asset read from the chain"),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="asset_once_per_network"),
         ]

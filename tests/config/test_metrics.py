@@ -208,8 +208,10 @@ def test_how_the_events_of_contracts_are_followed(client: Client) -> None:
         (
             {"key": ""},
             {"key": "snapshot:1", "processed_at": clock.now()},
-            {"key": "snapshot:1"},
+            {"key": "snapshot:1", "is_proved": True},
             {"key": "snapshot:1", "quarantine_reason": "a list of logs shows it"},
+            {"key": "snapshot:1", "is_proved": True, "quarantine_reason": "ValueError: poisoned"},
+            {"key": "", "quarantine_reason": "malformed: too short"},
         )
     ):
         ChainEvent.objects.create(**place, **columns, log_index=number)
@@ -219,8 +221,27 @@ def test_how_the_events_of_contracts_are_followed(client: Client) -> None:
     assert ("paydate_sync_lag_seconds", ("0.0.8",)) not in found
     assert found["paydate_sync_failing", ("0.0.8",)] == 1
     assert ("paydate_sync_failing", ("0.0.9",)) not in found
-    assert found["paydate_events_unprocessed", ()] == 2
-    assert found["paydate_events_quarantined", ()] == 1
+    assert found["paydate_events_unprocessed", ()] == 3
+    assert found["paydate_events_quarantined", ()] == 2
+    assert found["paydate_events_not_proved", ()] == 1
+
+
+def test_events_per_second_are_those_of_the_last_minute(client: Client) -> None:
+    place = {"network": NETWORK, "address": "0.0.7", "consensus_at": "1.000000001"}
+    for number, age in enumerate((0, 20, 50, 70, 7000)):
+        ChainEvent.objects.create(**place, log_index=number, seen_at=ago(age))
+    assert figures(client)["paydate_events_per_second", ()] == pytest.approx(3 / 60)
+
+
+def test_a_look_is_overdue_after_two_intervals(client: Client, settings: Settings) -> None:
+    settings.BLOCKCHAIN_POLLING_INTERVAL, settings.BLOCKCHAIN_POLLING_INTERVAL_ACTIVE = 60_000, 2_000
+    for status, age in (("ACTIVE", 100), ("ACTIVE", 130), ("BLOCKED", 10), ("FINISHED", 900)):
+        contract = ContractFactory(status=status)
+        EventListener.objects.create(network=NETWORK, address=contract.address, read_at=ago(age))
+    found = figures(client)
+    assert found["paydate_last_look_age_seconds", ("CONTRACT",)] == pytest.approx(130, abs=5)
+    assert found["paydate_listeners_overdue", ("CONTRACT",)] == 2
+    assert found["paydate_listeners_overdue", ("ASSET",)] == 0
 
 
 def test_a_process_that_was_never_seen_is_infinitely_old(client: Client) -> None:

@@ -1,0 +1,3 @@
+from chainsync.admin import assets, differences, events, listeners
+
+__all__ = ["assets", "differences", "events", "listeners"]

@@ -208,6 +208,10 @@ class Payouts(BaseModel):
         "0 15 * * * *",
         description="When assets are read that were not within a day: what they are, and who holds them.",
     )
+    RECONCILIATION_CRON: Cron = Field(
+        "0 30 1 * * *",
+        description="When the stored events of the last two days are compared with the chain.",
+    )
     PAYMENT_AVAILABILITY_CRON: Cron = Field("0 */5 * * * *", description="When reserves are checked.")
     RESERVE_CHECK_MODE: Literal["simulate", "submit", "on_change"] = Field(
         "on_change", description="Reserve checks: simulated, signed, or signed only when the state changes."

@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("contracts.signedbody", "Signed bodies", "signature"),
         ("chainsync.chainevent", "Chain events", "podcasts"),
         ("chainsync.eventlistener", "Listeners", "hearing"),
+        ("chainsync.difference", "Differences", "difference"),
         ("contracts.asset", "Assets", "token"),
         ("contracts.wallet", "Wallets", "wallet"),
         ("contracts.token", "Tokens", "toll"),

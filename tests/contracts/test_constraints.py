@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
-from chainsync.models import ChainEvent, EventListener
+from chainsync.models import ChainEvent, Difference, EventListener
 from contracts.models import (
     AuditEvent,
     ContractTransaction,
@@ -172,6 +172,13 @@ class Followed:
         return EventListener.objects.create(network="hedera-local", address="0.0.7")
 
 
+class Differs:
+    @staticmethod
+    def create(**columns: Any) -> Difference:
+        row = {"network": "hedera-local", "address": "0.0.7", "kind": "NOT_ON_CHAIN", "day": NOW.date()}
+        return Difference.objects.create(**row, words="one is missing", compared_until="1.000000001", **columns)
+
+
 class Sized:
     @staticmethod
     def create(**columns: Any) -> BatchSizing:
@@ -207,6 +214,8 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
     ),
     "event_once": again(Seen),
     "listener_once_per_address": again(Followed),
+    "difference_once": again(Differs),
+    "difference_resolved_by_somebody": one(Differs, resolved_at=NOW, resolution="a reason"),
     "sizing_good_below_bad": one(Sized, largest_good=20, smallest_bad=20),
     "installation_only_one": one(Installed, is_only=False),
     "body_once_per_node": twice_with(

@@ -7,7 +7,18 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from contracts import gates
-        from payouts.services import events, holding, origins, paying, snapshots, watching
+        from payouts.services import (
+            cancelled,
+            events,
+            holding,
+            origins,
+            paying,
+            reports,
+            roles,
+            snapshots,
+            summing,
+            watching,
+        )
         from payouts.services.obligations import obligations_of_payouts
         from reserves import obligations
 
@@ -24,5 +35,7 @@ class PayoutsConfig(AppConfig):
             origin=origins.of_batch,
         )
         gates.register_hold_listener(holding.on_hold_changed)
-        events.register_processors()
+        for module in (events, roles, cancelled, reports):
+            module.register_processors()
+        summing.register()
         obligations.register(obligations_of_payouts)

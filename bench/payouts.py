@@ -4,7 +4,8 @@ Parts: `zero` pays n and 10 n holders with no latency anywhere; `latency` puts 2
 with the same batches one after another; `budget` watches custody's rate for five minutes; `planning` stops when
 the plan is closed; `profile` pays n holders with a sampler in worker and signer; `pool` compares Celery's pools;
 `checks` is about reserves: how many are checked in a second, and how long it takes to ask for all; `checks_profile`
-has the sampler in the worker and the local network meanwhile.
+has the sampler in the worker and the local network meanwhile. `events` reads events from an instant mirror, and
+`events_profile` has the sampler in the reader; `holders` reads an asset with n and 10 n holders from one.
 """
 
 import argparse
@@ -17,11 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import events as following
 from bench import pool, profiles, report
 from bench.local import HOME, SOURCE, measure
 from bench.machine import ROOT
 
-USUAL = ("zero", "latency", "budget", "checks")
+USUAL = ("zero", "latency", "budget", "checks", "events", "holders")
 FULL_HOLDERS, SMALL_HOLDERS = 10_000, 1_000
 FULL_SEQUENCE, SMALL_SEQUENCE = 100, 5
 GROWTH = 10
@@ -74,6 +76,25 @@ def checks_profile(options: argparse.Namespace) -> dict[str, Any]:
     return {"machine": run["machine"], "processes": profiles.summary(FOLDED)}
 
 
+def events(options: argparse.Namespace) -> dict[str, Any]:
+    return following.events(HOME / "events", _events(options), sampler={})
+
+
+def events_profile(options: argparse.Namespace) -> dict[str, Any]:
+    """Slower than `events` by what the sampler takes, so its times are not quoted."""
+    run = following.events(HOME / "events", _events(options), rounds=1, sampler=_sampler())
+    return {"machine": run["machine"], "processes": profiles.summary(FOLDED)}
+
+
+def holders(options: argparse.Namespace) -> dict[str, Any]:
+    sizes = following.SMALL_HOLDERS if options.small else following.FULL_HOLDERS
+    return following.holders(HOME / "holders", sizes)
+
+
+def _events(options: argparse.Namespace) -> int:
+    return following.SMALL_EVENTS if options.small else following.FULL_EVENTS
+
+
 def _sampler() -> dict[str, str]:
     shutil.rmtree(FOLDED, ignore_errors=True)
     return {"BENCH_PROFILE": str(FOLDED), "PYTHONPATH": str(ROOT / "bench" / "profiler")}
@@ -87,6 +108,9 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "profile": profile,
     "checks": checks,
     "checks_profile": checks_profile,
+    "events": events,
+    "events_profile": events_profile,
+    "holders": holders,
 }
 
 

@@ -12,7 +12,7 @@ from bench.processes import OUTSIDE, PAYDATE
 DOCS = ROOT / "docs" / "benchmarks.md"
 BLOCK = re.compile(r"(<!-- figures: (?P<part>\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MOST_TIME_RATIO, MOST_MEMORY_RATIO, MOST_MEMORY_MB = 12, 1.3, 300
-LEAST_RATIO, LEAST_REQUESTS, LEAST_CHECKS = 20, 810, 200
+LEAST_RATIO, LEAST_REQUESTS, LEAST_CHECKS, LEAST_EVENTS = 20, 810, 200, 5_000
 LARGEST_COSTS = 6
 Row = tuple[str, ...]
 
@@ -185,6 +185,64 @@ def _sampled(found: Mapping[str, Any], *processes: str) -> str:
     return "\n\n".join(parts)
 
 
+MIXES = {
+    "payouts": "results of payouts, 100 holders each",
+    "small": "results of payouts, one holder each",
+    "unknown": "unknown events, stored raw",
+}
+READING = ("reader", "postgres", "redis", "mirror")
+
+
+def _events(found: Mapping[str, Any]) -> str:
+    mixes = found["mixes"]
+    rows = [
+        (
+            MIXES[name],
+            _count(round(mix["events"])),
+            f"{mix['events_per_second']:,.0f}",
+            f"{mix['lines_per_second']:,.0f}" if mix["lines"] else "",
+            f"{mix['peak_mb']:.0f} MB",
+            f"at least {_count(LEAST_EVENTS)}" if name != "payouts" else "",
+        )
+        for name, mix in mixes.items()
+    ]
+    head = ("ten at a time, 100 a page", "events", "events/s", "lines/s", "peak memory", "aim")
+    return "\n\n".join([_origin(found, found), _table(head, rows), _event_costs(mixes)])
+
+
+def _event_costs(mixes: Mapping[str, Any]) -> str:
+    costs = {name: mix["cpu_us_per_event"] for name, mix in mixes.items()}
+    rows = [(one, *(f"{cost[one]:,.0f} µs" for cost in costs.values())) for one in READING]
+    rows.append(("together", *(f"{sum(cost.values()):,.0f} µs" for cost in costs.values())))
+    return _table(("CPU per event", *costs), rows)
+
+
+def _events_profile(found: Mapping[str, Any]) -> str:
+    return _sampled(found, *MIXES)
+
+
+def _holders(found: Mapping[str, Any]) -> str:
+    small, large = found["runs"]
+    rows = [
+        (
+            _count(run["holders"]),
+            _seconds(run["seconds"]),
+            f"{run['holders_per_second']:,.0f}",
+            f"{run['start_mb']:.0f} MB",
+            f"{run['peak_mb']:.0f} MB",
+        )
+        for run in (small, large)
+    ]
+    ratio = f"{large['peak_mb'] / small['peak_mb']:.2f} times (aim: at most {MOST_MEMORY_RATIO})"
+    rows.append(("ratio", "", "", "", ratio))
+    costs = [
+        (one, *(f"{run['cpu_us_per_holder'][one]:,.0f} µs" for run in (small, large))) for one in READING
+    ]
+    parts = [_table(("holders", "read in", "holders/s", "memory before", "peak memory"), rows)]
+    parts.append(_table(("CPU per holder", _count(small["holders"]), _count(large["holders"])), costs))
+    return "\n\n".join([_origin(found, found), *parts])
+
+
 TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "zero": _zero,
     "latency": _latency,
@@ -193,6 +251,9 @@ TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "profile": _profile,
     "checks": _checks,
     "checks_profile": _checks_profile,
+    "events": _events,
+    "events_profile": _events_profile,
+    "holders": _holders,
 }
 
 # --- how they look -----------------------------------------------------------------------------------

@@ -32,6 +32,10 @@ SWITCHES: Mapping[str, str] = {
     "mirror.partial": "contract results answer 206 without their details",
     "mirror.ghost": "the mirror lists a log that no transaction made; mode=missing hides logs instead: of a memo, or "
     "at a consensus time",
+    "mirror.late_tail": "lists of logs lack those of the newest seconds; seconds, share of them (default 1: all)",
+    "mirror.page_limit": "a page holds fewer rows than asked for, and links on; rows",
+    "mirror.duplicate_page": "a page shows the rows of the page before once more, and links to what was asked for",
+    "mirror.slow_page": "a page takes longer the more rows it shows; ms_per_row",
     "mirror.ghost_transaction": "the mirror lists a transaction that never was, and knows ids that nobody used",
     "mirror.hidden": "the mirror lacks a transaction and still has its logs; match is part of its memo",
     "mirror.reset": "the mirror was filled anew and lacks all transactions before since_ns",

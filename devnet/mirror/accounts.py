@@ -43,9 +43,9 @@ def account_tokens(replica: Replica, request: Request) -> Answer:
     def is_wanted(token: Token) -> bool:
         return all(item.keeps(entity_number(token.token_id), at=at) for item, at in wanted)
 
-    rows = _relations(replica, found, query.order("asc"), is_wanted)[: query.limit()]
+    rows = _relations(replica, found, query.order("asc"), is_wanted)[: query.limit(replica.most_rows)]
     link = None
-    if len(rows) == query.limit():
+    if len(rows) == query.limit(replica.most_rows):
         last = {"token.id": Last(rows[-1].token_id)}
         link = next_link(request.path, query.parameters, last, query.order("asc"))
     return Answer(200, {"tokens": [_relation_json(row) for row in rows], "links": {"next": link}})

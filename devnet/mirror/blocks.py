@@ -21,9 +21,9 @@ def blocks(replica: Replica, request: Request) -> Answer:
         if all(item.keeps(block.number, at=at) for item, at in numbers)
         and all(item.keeps(block.to_ns, at=at) for item, at in query.times())
     )
-    page = list(islice(kept, query.limit()))
+    page = list(islice(kept, query.limit(replica.most_rows)))
     link = None
-    if len(page) == query.limit():
+    if len(page) == query.limit(replica.most_rows):
         last = {"block.number": Last(str(page[-1].number))}
         link = next_link(request.path, query.parameters, last, query.order())
     return Answer(200, {"blocks": [block_json(block) for block in page], "links": {"next": link}})

@@ -55,10 +55,10 @@ def contract_results(replica: Replica, request: Request) -> Answer:
     query = Query(request.query, _RESULTS)
     _check_block_parameters(query)
     found = replica.contract(entity_key(request.params["id"]))
-    page = list(islice(_results(replica, query, found), query.limit())) if found else []
+    page = list(islice(_results(replica, query, found), query.limit(replica.most_rows))) if found else []
     rows = [_row(replica, request, record, record.call) for record in page if record.call]
     link = None
-    if len(rows) == query.limit():
+    if len(rows) == query.limit(replica.most_rows):
         last = {"timestamp": Last(time_text(page[-1].consensus_ns))}
         link = next_link(request.path, query.parameters, last, query.order())
     return Answer(200, {"results": rows, "links": {"next": link}})

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hashlib import sha384
 from typing import TypeVar
 
+from devnet.ledger import LogPlace
 from devnet.mirror.replica import Replica
 from devnet.records import NS, Record
 from devnet.transactions import id_text
@@ -39,6 +40,12 @@ def with_newest_twice(rows: Iterator[T], order: str, ghost: Callable[[T], T]) ->
         newest = row
     if order == "asc" and newest is not None:
         yield ghost(newest)
+
+
+def lot_of(place: LogPlace) -> float:
+    """A number in [0, 1) that this log always draws."""
+    digest = sha384(f"{place.record.consensus_ns} {place.log.index}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
 
 
 def made_up(replica: Replica, transaction_id: str) -> list[Record]:

@@ -8,12 +8,12 @@ from devnet.http import Answer, Request
 from devnet.ledger import LogPlace
 from devnet.mirror.bounds import LogBounds, TimeRange, check_topic_range
 from devnet.mirror.errors import invalid
-from devnet.mirror.ghosts import ghost_of, with_newest_twice
+from devnet.mirror.ghosts import ghost_of, lot_of, with_newest_twice
 from devnet.mirror.links import Last, next_link
 from devnet.mirror.query import Query
 from devnet.mirror.replica import Replica
 from devnet.mirror.shapes import log_json
-from devnet.mirror.text import block_hash, entity_key, is_entity_id, time_text
+from devnet.mirror.text import NS, block_hash, entity_key, is_entity_id, time_text
 
 TOPICS = tuple(f"topic{place}" for place in range(4))
 ACCEPTED = ("index", "limit", "order", "timestamp", *TOPICS)
@@ -40,8 +40,8 @@ def _page(replica: Replica, request: Request, query: Query, bounds: LogBounds, a
     span = TimeRange(query.times(), strict=False)
     places = replica.logs(address, since=span.since, until=span.until, order=query.order())
     kept = _fitting(_with_faults(replica, request, places, query.order()), query, bounds)
-    page = list(islice(kept, query.limit()))
-    full = len(page) == query.limit() and not (bounds.time.equal and bounds.index.equal)
+    page = list(islice(kept, query.limit(replica.most_rows)))
+    full = len(page) == query.limit(replica.most_rows) and not (bounds.time.equal and bounds.index.equal)
     return _answer(
         [log_json(replica, place) for place in page], _next(request, query, page) if full else None
     )
@@ -86,11 +86,22 @@ def _answer(logs: list[dict[str, Any]], link: str | None) -> Answer:
     return Answer(200, {"logs": logs, "links": {"next": link}})
 
 
+def _without_tail(replica: Replica, request: Request, places: Iterator[LogPlace]) -> Iterator[LogPlace]:
+    """What `mirror.late_tail` holds back; which logs these are is the same at every look."""
+    late = replica.faults.hit("mirror.late_tail", request.target)
+    if late is None:
+        return places
+    since = replica.until_ns - int(float(late.get("seconds", 0)) * NS)
+    share = float(late.get("share", 1))
+    return (place for place in places if place.record.consensus_ns < since or lot_of(place) >= share)
+
+
 def _with_faults(
     replica: Replica, request: Request, places: Iterator[LogPlace], order: str
 ) -> Iterator[LogPlace]:
     """`mirror.ghost` shows a log nobody made (mode=extra), or hides logs that exist (mode=missing; memo, or at for
     those of one consensus time)."""
+    places = _without_tail(replica, request, places)
     ghost = replica.faults.hit("mirror.ghost", request.target)
     if ghost is None:
         return places

@@ -24,9 +24,9 @@ def nodes(replica: Replica, request: Request) -> Answer:
         _node_json(account, port)
         for account, port in found
         if all(item.keeps(_node_number(account), at=at) for item, at in wanted)
-    ][: query.limit()]
+    ][: query.limit(replica.most_rows)]
     link = None
-    if len(rows) == query.limit():
+    if len(rows) == query.limit(replica.most_rows):
         last = {"node.id": Last(str(rows[-1]["node_id"]))}
         link = next_link(request.path, query.parameters, last, query.order("asc"))
     return Answer(200, {"nodes": rows, "links": {"next": link}})

@@ -103,8 +103,8 @@ class Query:
     def times(self) -> list[tuple[Filter, int]]:
         return [(item, to_ns(item.value)) for item in self.all("timestamp")]
 
-    def limit(self) -> int:
-        return min(int(self.last("limit") or DEFAULT_LIMIT), MAX_LIMIT)
+    def limit(self, most: int = MAX_LIMIT) -> int:
+        return min(int(self.last("limit") or DEFAULT_LIMIT), most)
 
     def order(self, default: str = "desc") -> str:
         return (self.last("order") or default).lower()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from devnet.faults import FaultBoard
 from devnet.ledger import Ledger, LogPlace
+from devnet.mirror.query import MAX_LIMIT
 from devnet.records import Account, Block, Contract, Record, Token
 
 LOCAL_CHAIN_ID = 298
@@ -21,13 +22,17 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """`until_ns` is fixed for the request, so that all parts of one answer are of one state."""
+    """`until_ns` is fixed for the request, so that all parts of one answer are of one state.
+
+    `most_rows` is how many a page of this request may hold, whatever limit it names.
+    """
 
     ledger: Ledger
     faults: FaultBoard
     network: Network
     number: int
     until_ns: int
+    most_rows: int = MAX_LIMIT
 
     def records(
         self,

@@ -10,6 +10,8 @@ from devnet.http import Answer, Drop, JsonServer, Request, Route
 from devnet.ledger import Ledger
 from devnet.mirror import accounts, blocks, calls, contracts, logs, network, tokens, transactions
 from devnet.mirror.errors import NOT_FOUND, Refusal, status_body
+from devnet.mirror.query import MAX_LIMIT
+from devnet.mirror.repeats import Repeats, page_of
 from devnet.mirror.replica import DEFAULT_NODES, LOCAL_CHAIN_ID, Network, Replica
 
 REPLICAS = 2
@@ -62,6 +64,7 @@ class MirrorServer(JsonServer):
         super().__init__([self._route(*page) for page in _PAGES], port=port)
         self._ledger = ledger
         self._faults = faults
+        self._repeats = Repeats(faults)
         self._network = Network(chain_id, dict(nodes or DEFAULT_NODES))
         self._random = random.Random(seed)  # noqa: S311 - picks a replica, guards nothing
         self._lock = threading.Lock()
@@ -95,7 +98,16 @@ class MirrorServer(JsonServer):
     def after(self, request: Request, answer: Answer) -> Answer:
         if self._faults.hit("mirror.drop_reply", request.target) is not None:
             raise Drop
+        answer = self._repeats.answer(request, answer)
+        self._weigh(request, answer)
         return answer
+
+    def _weigh(self, request: Request, answer: Answer) -> None:
+        """A slow server takes longer the more a page shows."""
+        page = page_of(answer)
+        slow = self._faults.hit("mirror.slow_page", request.target) if page else None
+        if page and slow:
+            time.sleep(float(slow.get("ms_per_row", 0)) / 1000 * len(page[1]))
 
     def not_found(self, request: Request) -> Answer:
         return Answer(404, status_body([{"message": NOT_FOUND}]))
@@ -111,18 +123,20 @@ class MirrorServer(JsonServer):
         return Route(method, f"{_ROOT}{pattern}/?", handler)
 
     def _page(self, page: Page, request: Request) -> Answer:
-        replica = self._replica()
+        replica = self._replica(request)
         try:
             answer = page(replica, request)
         except Refusal as refusal:
             answer = refusal.answer()
         return Answer(answer.status, answer.body, {**answer.headers, REPLICA_HEADER: str(replica.number)})
 
-    def _replica(self) -> Replica:
+    def _replica(self, request: Request) -> Replica:
         with self._lock:
             number = self._random.randrange(REPLICAS)
         until = self._ledger.visible_until(number)
-        return Replica(self._ledger, self._faults, self._network, number, until)
+        cut = self._faults.hit("mirror.page_limit", request.target) or {}
+        most = min(max(int(cut.get("rows", MAX_LIMIT)), 1), MAX_LIMIT)
+        return Replica(self._ledger, self._faults, self._network, number, until, most)
 
     def _obey_down(self) -> None:
         with self._lock:

@@ -33,9 +33,9 @@ def token_balances(replica: Replica, request: Request) -> Answer:
         if (units := _units(replica, found, _BALANCE_OF + encode(["address"], [holder.evm_address]), block))
         and _has_balance(query, units)
     )
-    rows = list(islice(kept, query.limit()))
+    rows = list(islice(kept, query.limit(replica.most_rows)))
     link = None
-    if len(rows) == query.limit():
+    if len(rows) == query.limit(replica.most_rows):
         last = {"account.id": Last(rows[-1][0].account)}
         link = next_link(request.path, query.parameters, last, query.order())
     balances = [

@@ -55,9 +55,9 @@ def page(
         for record in records
         if span.keeps(record.consensus_ns) and _concerns(record, accounts) and _fits(record, query, accounts)
     )
-    rows = list(islice(kept, query.limit())) if len(span.equal) <= 1 else []
+    rows = list(islice(kept, query.limit(replica.most_rows))) if len(span.equal) <= 1 else []
     link = None
-    if len(rows) == query.limit():
+    if len(rows) == query.limit(replica.most_rows):
         last = {"timestamp": Last(time_text(rows[-1].consensus_ns))}
         link = next_link(request.path, query.parameters, last, query.order())
     return {"transactions": [transaction_json(replica, row) for row in rows], "links": {"next": link}}

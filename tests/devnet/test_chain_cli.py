@@ -46,6 +46,24 @@ def test_a_scenario_from_the_command_line(run: Run) -> None:
     assert run("view", made["contract_id"], "decimals") == [2]
 
 
+def test_what_others_do_from_the_command_line(run: Run) -> None:
+    ids = run("prepare", "--holders", "2", "--fund", "0")
+    asset, payout, (giver, taker) = ids["asset"]["id"], ids["payout_contract"]["id"], ids["holders"]
+    before = run("balance", asset, taker)
+    run("transfer", asset, giver, taker, "3")
+    assert run("balance", asset, taker) == before + 3
+    run("deposit", payout, "40")
+    run("deposit", payout, "2", "--sender", giver)
+    assert run("balance", ids["payment_token"]["id"], payout) == 42
+    assert run("grant", payout, "PAUSER", taker).keys() == {"transaction_id", "timestamp"}
+    run("revoke", payout, "PAUSER", taker)
+    assert run("declare", asset, "--record-in", "60", "--pay-in", "90", "--rate", "7") == 1
+    run("cancel", asset, "1", "--force")
+    reporter = run("reporter")["contract_id"]
+    sent = run("report", reporter, "PayoutCompleted", "0x" + "ab" * 32, "98", "2", "--times", "10")
+    assert len(sent) == 1
+
+
 def test_faults_from_the_command_line(run: Run) -> None:
     run("fault", "consensus.busy", "node=0.0.4", "--count", "2", "--match", "pd1")
     run("latency", "mirror", "250")

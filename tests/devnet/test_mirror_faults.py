@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -30,6 +31,11 @@ def mirror() -> Iterator[MirrorUnderTest]:
     under_test.server.start()
     yield under_test
     under_test.server.stop()
+
+
+def rows_of(page: dict[str, Any]) -> list[Any]:
+    (rows,) = (rows for rows in page.values() if isinstance(rows, list))
+    return rows
 
 
 def close_next_block(ledger: Ledger) -> None:
@@ -155,6 +161,95 @@ def test_logs_may_come_late_though_newer_ones_are_there(mirror: MirrorUnderTest)
     mirror.faults.clear("mirror.ghost")
 
     assert (len(late), len(mirror.body(path)["logs"])) == (10, 20)
+
+
+def test_a_tail_comes_late_and_completes_with_time(mirror: MirrorUnderTest) -> None:
+    path = f"{LOGS}?timestamp=gte:1795166801.500000007&order=asc&limit=100"
+    whole = mirror.body(path)["logs"]
+    mirror.faults.set("mirror.late_tail", {"seconds": 1})
+
+    shown = mirror.body(path)["logs"]
+    mirror.ledger.add_block(block(CALLS // CALLS_PER_BLOCK + 1))
+
+    assert shown == whole[:10]
+    assert mirror.body(path)["logs"] == whole
+
+
+def test_a_tail_lacks_the_same_logs_at_every_look(mirror: MirrorUnderTest) -> None:
+    path = f"{LOGS}?limit=100&order=asc&timestamp=gte:1795166800"
+    whole = mirror.body(path)["logs"]
+    mirror.faults.set("mirror.late_tail", {"seconds": 3600, "share": 0.5})
+
+    first, second = (mirror.body(path)["logs"] for _ in range(2))
+
+    assert first == second
+    assert 0 < len(first) < len(whole)
+    assert [log for log in whole if log in first] == first
+
+
+@pytest.mark.parametrize("path", [LOGS, "/api/v1/transactions", "/api/v1/blocks"])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_duplicate_pages_repeat_the_page_before_and_lose_nothing(
+    mirror: MirrorUnderTest, path: str, order: str
+) -> None:
+    first = f"{path}?limit=10&order={order}"
+    whole = [rows_of(page) for page in mirror.pages(first)]
+    mirror.faults.set("mirror.duplicate_page", count=2)
+
+    pages = [rows_of(page) for page in mirror.pages(first)]
+
+    assert pages == [whole[0], whole[0], whole[0], *whole[1:]]
+
+
+def test_a_duplicate_page_links_to_no_page_that_was_asked_for_before(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.duplicate_page", count=2)
+
+    links = [page["links"]["next"] for page in mirror.pages(f"{LOGS}?limit=100")]
+
+    assert len(links) == CALLS * LOGS_PER_CALL // 100 + 1 + 2
+    assert len(set(links)) == len(links)
+
+
+def test_a_duplicate_page_waits_for_its_own_list(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.duplicate_page", match="results/logs")
+
+    numbers = [row["number"] for page in mirror.pages("/api/v1/blocks?limit=10") for row in rows_of(page)]
+
+    assert numbers == list(range(CALLS // CALLS_PER_BLOCK, -1, -1))
+
+
+def test_pages_are_cut_inside_a_timestamp_whatever_limit_is_asked_for(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.page_limit", {"rows": 7})
+
+    pages = list(mirror.pages(f"{LOGS}?limit=100&order=asc&timestamp=gte:1795166753.000000007"))
+
+    places = [(log["timestamp"], log["index"]) for page in pages for log in page["logs"]]
+    assert {len(page["logs"]) for page in pages[:-1]} == {7}
+    assert pages[0]["links"]["next"].endswith(
+        "limit=100&order=asc&timestamp=gte:1795166753.000000007&index=gt:6"
+    )
+    assert len(places) == CALLS * LOGS_PER_CALL
+    assert places == sorted(set(places))
+
+
+def test_some_pages_are_cut_and_others_are_not(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.page_limit", {"rows": 95}, probability=0.5)
+
+    pages = [rows_of(page) for page in mirror.pages(f"{LOGS}?limit=100")]
+
+    assert {len(rows) for rows in pages[:-1]} == {95, 100}
+    assert sum(map(len, pages)) == CALLS * LOGS_PER_CALL
+
+
+def test_a_slow_page_takes_its_time_for_each_row(mirror: MirrorUnderTest) -> None:
+    mirror.faults.set("mirror.slow_page", {"ms_per_row": 2}, count=1)
+    mirror.get(RESULT)
+    start = time.monotonic()
+
+    mirror.get(f"{LOGS}?limit=50")
+
+    assert time.monotonic() - start >= 0.1
+    assert mirror.faults.active() == []
 
 
 def test_a_list_shows_a_partial_result_as_one_without_its_inside(mirror: MirrorUnderTest) -> None:

@@ -10,6 +10,7 @@ from tests.devnet.mirror_client import LOGS, RESULT, MirrorUnderTest
 from tests.devnet.mirror_ledger import (
     CONTRACT_ADDRESS,
     PAYER_ADDRESS,
+    TOPIC,
     call_hash,
     consensus_ns,
     contract_call,
@@ -170,6 +171,53 @@ def test_topics_are_alternatives_within_a_place_and_all_places_count(mirror: Mir
     rows = mirror.body(f"{LOGS}?{span}&topic1=0x2&topic1=0x03&topic2=0x5")["logs"]
 
     assert [int(row["data"], 16) for row in rows] == [305, 205]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "count"),
+    [("topic0", TOPIC, 25), ("topic1", "0x63", 10), ("topic2", "0x09", 25), ("topic3", "0x00", 0)],
+)
+def test_every_place_of_a_topic_is_searched(
+    mirror: MirrorUnderTest, place: str, value: str, count: int
+) -> None:
+    span = "timestamp=gte:1795166753&timestamp=lt:1795166802.500000008"
+
+    rows = mirror.body(f"{LOGS}?{span}&{place}={value}")["logs"]
+
+    assert len(rows) == count
+    assert rows == sorted(rows, key=lambda row: (row["timestamp"], row["index"]), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("until", "status"),
+    [
+        ("lt:1795771553.000000001", 200),
+        ("lt:1795771553.000000002", 400),
+        ("lte:1795771553", 200),
+        ("lte:1795771553.000000001", 400),
+        ("lt:1795166753.000000001", 400),
+    ],
+)
+def test_topics_are_searched_in_at_most_seven_days(mirror: MirrorUnderTest, until: str, status: int) -> None:
+    """The bounds count as the server counts them: the range holds its ends, and what is empty is no range."""
+    span = f"timestamp=gt:1795166753&timestamp={until}"
+
+    assert mirror.get(f"{LOGS}?{span}&topic0={TOPIC}").status_code == status
+    assert mirror.get(f"{LOGS}?{span}").status_code == 200
+
+
+def test_topics_are_searched_at_one_timestamp(mirror: MirrorUnderTest) -> None:
+    path = f"{LOGS}?timestamp=1795166753.000000007&topic2=0x4"
+
+    assert [row["index"] for row in mirror.body(path)["logs"]] == [4]
+
+
+def test_an_unknown_contract_has_no_logs_but_its_question_is_checked(mirror: MirrorUnderTest) -> None:
+    path = LOGS.replace("0.0.1001", "0.0.999999")
+
+    assert mirror.body(f"{path}?timestamp=gt:1795166753") == {"logs": [], "links": {"next": None}}
+    assert mirror.words(f"{path}?topic0=0x01&timestamp=gte:1795166753") == [OPEN_TOPIC_RANGE]
+    assert mirror.words(f"{path}?limit=0") == ["Invalid parameter: limit"]
 
 
 def test_logs_of_all_contracts_know_the_transaction_hash(mirror: MirrorUnderTest) -> None:

@@ -26,7 +26,8 @@ def followed_by(listener: EventListener) -> Followed:
     """Raises NotFollowed."""
     if listener.kind == Kind.REPORTS:
         return listener
-    found = MODELS[Kind(listener.kind)]._default_manager.filter(network=listener.network, address=listener.address).first()
+    rows = MODELS[Kind(listener.kind)]._default_manager.filter(network=listener.network)
+    found = rows.filter(address=listener.address).first()
     if found is None:
         raise NotFollowed(f"no {Kind(listener.kind).label.lower()} {listener} is registered")
     return found

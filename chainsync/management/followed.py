@@ -1,27 +1,41 @@
-"""What the commands of this app share: contracts by address, and times as a person writes them."""
+"""What the commands of this app share: what is followed, by address, and times as a person writes them."""
 
 import re
 from datetime import UTC, datetime
 
 from django.core.management.base import CommandError
 
+from chainsync.followed import MODELS, Followed
+from chainsync.models import EventListener
 from contracts import clock
-from contracts.models import Contract
+from contracts.models import Asset
 
 BAD_INPUT = 2
 CONSENSUS = re.compile(r"\d{1,12}(\.\d{1,9})?")
 
 
-def contract_at(address: str) -> Contract:
-    """Raises CommandError that names the fix."""
-    contract = Contract.objects.filter(address=address).first()
-    if contract is None:
+def followed_at(address: str) -> Followed:
+    """A registered contract, asset or payment token, or a contract that reports. Raises CommandError."""
+    for model in MODELS.values():
+        if found := model._default_manager.filter(address=address).first():
+            return found
+    if reporter := EventListener.objects.filter(address=address, kind=EventListener.Kind.REPORTS).first():
+        return reporter
+    raise CommandError(
+        f"nothing that could be followed has the address {address}; the registry in the admin has the addresses, "
+        "manage.py add_contract and add_asset register new ones, add_listener --interface a contract that reports",
+        returncode=BAD_INPUT,
+    )
+
+
+def asset_at(address: str) -> Asset:
+    """Raises CommandError."""
+    asset = Asset.objects.filter(address=address).first()
+    if asset is None:
         raise CommandError(
-            f"no contract has the address {address}; the contracts list in the admin has their addresses, "
-            "manage.py add_contract and add_asset register new ones",
-            returncode=BAD_INPUT,
+            f"no asset has the address {address}; manage.py add_asset registers one", returncode=BAD_INPUT
         )
-    return contract
+    return asset
 
 
 def moment_ns(words: str) -> int:

@@ -17,7 +17,7 @@ from contracts.services.networks import hedera_network
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
-REPLAY_LOCK = 0x5041_5949 << 32  # the listener's number is added
+REPLAY_LOCK = 0x5041_594A << 32  # the listener's number is added
 
 
 class NotDone(Exception):

@@ -23,7 +23,7 @@ from contracts import clock
 from contracts.gateways.errors import GatewayError, Unavailable
 from contracts.gateways.mirror import Log, mirror
 from contracts.gateways.parallel import ask_all
-from contracts.models import Contract
+from contracts.models import Asset, Contract
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
@@ -118,7 +118,9 @@ def _read(followed: Followed, listener: EventListener) -> None:
     passed = listener.cursor_at
     is_rescan = listener.rescanned_at is None or clock.now() - listener.rescanned_at >= RESCAN_EVERY
     try:
-        chain_ns = mirror().newest_consensus_ns()
+        chain_ns = end_of_chain(listener)
+        if is_rescan:
+            check_network(followed)
         settle_doubts(followed)
         reached = _read_pages(
             followed,
@@ -138,6 +140,36 @@ def _read(followed: Followed, listener: EventListener) -> None:
         rescanned_at=clock.now() if is_rescan else listener.rescanned_at,
         last_error="",
     )
+
+
+def end_of_chain(listener: EventListener) -> int:
+    """Consensus time, in nanoseconds, of the mirror node's newest block.
+
+    Raises Unavailable when it lies before the cursor: from there on nothing would ever be found.
+    """
+    chain_ns = mirror().newest_consensus_ns()
+    if listener.cursor_at and clock.consensus_ns(listener.cursor_at) > chain_ns:
+        raise Unavailable(
+            f"the mirror node ends at {clock.consensus_text(chain_ns)}, and events were read up to "
+            f"{listener.cursor_at}: it lags, or HEDERA_MIRROR_URL is another network's; when that is right, "
+            f"manage.py rewind_cursor {listener.address} --to an earlier time puts the cursor back"
+        )
+    return chain_ns
+
+
+def check_network(followed: Followed) -> None:
+    """Asks for the contract itself: of one that it does not have, a mirror node lists no events and no error.
+
+    Raises Unavailable.
+    """
+    if not isinstance(followed, Contract | Asset):
+        return
+    found = mirror().contract(followed.address)
+    if found is None or (followed.evm_address and found.evm_address != followed.evm_address):
+        what = "another contract" if found else "no contract"
+        raise Unavailable(
+            f"the mirror node has {what} at {followed.address}: HEDERA_MIRROR_URL is not that of {followed.network}"
+        )
 
 
 def _newest_known(followed: Followed) -> str:

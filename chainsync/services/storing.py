@@ -62,8 +62,13 @@ def event_of_log(followed: Followed, entry: Log) -> NewEvent:
         transaction_hash=entry.transaction_hash.hex()[:HASH_DIGITS],
         block=entry.block_number,
     )
+    return decoded(followed, raw)
+
+
+def decoded(followed: Followed, raw: NewEvent) -> NewEvent:
+    """A log of Hedera with what its topics and bytes mean by the interface as it is known today."""
     try:
-        event = abi.interface(*interface_of(followed).split("/")).decode_log(entry.topics, entry.data)
+        event = abi.interface(*interface_of(followed).split("/")).decode_log(raw.topics, raw.data)
     except ValueError as error:
         return replace(raw, trouble=f"malformed: {error}")
     return understood(followed, raw, event.name, event.args) if event else raw

@@ -32,7 +32,7 @@ TICK_LOCK = 0x5041_5944_0009
 PAGE = 500
 MOST_RINGS = 100
 STALE = timedelta(days=1)
-REFRESH_LOCK = 0x5041_5949 << 32  # the asset's number is added
+REFRESH_LOCK = 0x5041_594B << 32  # the asset's number is added
 
 
 def sync_due() -> None:

@@ -18,6 +18,7 @@ from chainsync.services.reading import (
     RESCAN_NS,
     UNSETTLED_NS,
     Reading,
+    end_of_chain,
     move_cursor,
     note,
     settle_doubts,
@@ -41,7 +42,7 @@ def read_token(token: Token, listener: EventListener) -> Reading:
     is_rescan = listener.rescanned_at is None or clock.now() - listener.rescanned_at >= RESCAN_EVERY
     pace = Pace(listener.window_seconds, least=LEAST_WINDOW, most=LONGEST_WINDOW)
     try:
-        chain_ns = mirror().newest_consensus_ns()
+        chain_ns = end_of_chain(listener)
         settle_doubts(token)
         start = _start(listener, contracts, chain_ns, back_ns=RESCAN_NS if is_rescan else 0)
         end = _read_windows(token, listener, contracts, pace, start=start, chain_ns=chain_ns)

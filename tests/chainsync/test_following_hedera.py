@@ -44,8 +44,8 @@ def test_calls_of_another_tool_are_seen_without_anybody_asking(calls: Calls, pum
     pump.rings.clear()
 
     follow_due()
-    ((name, pk),) = pump.rings
-    assert (name, pk) == ("chainsync.follow", listener_of(calls.contract).pk)
+    pk = listener_of(calls.contract).pk
+    assert pump.rings.count(("chainsync.follow", pk)) == 1
     follow(pk)
 
     (event,) = calls.events()
@@ -317,13 +317,14 @@ def test_a_look_by_hand_that_fails_says_why(calls: Calls, quick_retries: None) -
 def test_a_contract_that_is_switched_off_is_not_looked_at(calls: Calls) -> None:
     address = calls.contract.address
     listen()
-    assert due_listeners() == [listener_of(calls.contract).pk]
+    pk = listener_of(calls.contract).pk
+    assert pk in due_listeners()
     assert run("add_listener", address, "--off").out == f"{address} is not followed from now on\n"
-    assert due_listeners() == []
+    assert pk not in due_listeners()
     assert run("add_listener", address, "--off").out == f"{address} is not followed already\n"
     assert "switched off" in run("sync_status").out
     assert run("add_listener", address).out == f"{address} is followed from now on\n"
-    assert due_listeners() == [listener_of(calls.contract).pk]
+    assert pk in due_listeners()
     assert AuditEvent.objects.filter(what__in=["followed", "not followed any more"]).count() == 2
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from chainsync.management.followed import BAD_INPUT, contract_at
+from chainsync.management.followed import BAD_INPUT, followed_at
 from chainsync.models import ChainEvent
 from chainsync.services.replaying import replay
 from contracts.gateways.errors import GatewayError
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         events = ChainEvent.objects.filter(processed_at=None)
         if options["contract"]:
-            contract = contract_at(options["contract"])
+            contract = followed_at(options["contract"])
             events = events.of(contract.network, contract.address)
         if options["event"]:
             events = self._one(events, options["event"])

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from chainsync.management.followed import BAD_INPUT, contract_at, moment_ns
+from chainsync.management.followed import BAD_INPUT, followed_at, moment_ns
 from chainsync.services.rewinding import NotRewound, rewind
 from contracts.management.users import current_user
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        contract = contract_at(options["contract"])
+        contract = followed_at(options["contract"])
         try:
             listener = rewind(contract, to_ns=moment_ns(options["to"]), by=current_user())
         except NotRewound as error:

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from chainsync.management.followed import BAD_INPUT
+from chainsync.management.followed import BAD_INPUT, asset_at
 from chainsync.services.syncing import refresh_holding, sync_asset
 from contracts.amounts import counted, format_units
 from contracts.fields import EVM_ADDRESS
@@ -25,12 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--holder", metavar="0x...", help="only what this holder has now")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asset = Asset.objects.filter(address=options["asset"]).first()
-        if asset is None:
-            raise CommandError(
-                f"no asset has the address {options['asset']}; manage.py add_asset registers one",
-                returncode=BAD_INPUT,
-            )
+        asset = asset_at(options["asset"])
         if options["holder"]:
             self._holder(asset, options["holder"].lower())
             return
@@ -39,8 +34,9 @@ class Command(BaseCommand):
         asset.refresh_from_db()
         if asset.sync_status != Asset.SyncStatus.SYNCED:
             raise CommandError(f"{asset} could not be read: {asset.sync_error}", returncode=FAILED)
+        holders = asset.holdings.filter(balance_units__gt=0).count()
         self.stdout.write(
-            f"{asset}: {counted(asset.holdings.count(), 'holder')}, supply {_shown(asset, asset.supply_units)}"
+            f"{asset}: {counted(holders, 'holder')}, supply {_shown(asset, asset.supply_units)}"
             f"{', transfers are paused' if asset.is_paused else ''}"
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from chainsync.followed import listener_of
-from chainsync.management.followed import contract_at
+from chainsync.management.followed import followed_at
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services.following import due_listeners, follow, listen
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one look at each, due or not")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        only = listener_of(contract_at(options["contract"])) if options["contract"] else None
+        only = listener_of(followed_at(options["contract"])) if options["contract"] else None
         listen()
         if options["once"]:
             pks = [only.pk] if only else due_listeners(even_if_not_due=True)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 
 from devnet.directory import Directory
 from devnet.fees import TRANSFER_TOPIC
@@ -20,13 +21,15 @@ def token_moves(logs: Iterable[LogEntry], directory: Directory) -> tuple[Move, .
     left out, for a record names accounts only.
     """
     net: dict[tuple[str, str], int] = defaultdict(int)
+    # A payout has one payer in a hundred transfers.
+    party = cache(lambda topic: _party(topic, directory))
     for log in logs:
         token = directory.token(log.address)
         if token is None or not token.is_service_token or not _is_transfer(log):
             continue
         units = int.from_bytes(log.data, "big")
         for topic, amount in zip(log.topics[1:], (-units, units), strict=True):
-            net[token.token_id, _party(topic, directory)] += amount
+            net[token.token_id, party(topic)] += amount
     moved = [(token, account, units) for (token, account), units in net.items() if account and units]
     return tuple(sorted(moved, key=lambda move: (_number(move[0]), _number(move[1]))))
 

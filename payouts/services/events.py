@@ -12,7 +12,7 @@ import structlog
 from django.db import connection
 from django.db.models import Min
 
-from chainsync.models import ChainEvent
+from chainsync.models import ChainEvent, trouble_of
 from chainsync.processors import Processor, register, register_awaited
 from chainsync.services.storing import Place, process_waiting
 from contracts import clock
@@ -89,7 +89,7 @@ def not_applied(distribution: Distribution) -> dict[Place, str]:
         .filter(key=key_of(distribution))
     )
     return {
-        (at, index): why
+        (at, index): trouble_of(why)
         for at, index, why in rows.values_list("consensus_at", "log_index", "quarantine_reason")
     }
 

@@ -17,6 +17,7 @@ from contracts import clock
 from contracts.models import Asset, AuditEvent, Contract, Holding
 from tests.chainsync.test_reading import Calls, visible
 from tests.factories import AssetFactory, ContractFactory
+from tests.factories.contracts import NOW
 from tests.people import FILLED, logged_in, messages_of, operator, person, press, superuser, viewer
 from tests.world import Pump, Setting, World
 
@@ -25,9 +26,12 @@ DISTRIBUTION = "AmountSnapshotByAddressesExecuted"
 EVENTS = reverse("admin:chainsync_chainevent_changelist")
 LISTENERS = reverse("admin:chainsync_eventlistener_changelist")
 REPLAY, SWITCH, SYNC = "chainsync.replay_event", "chainsync.switch_listener", "contracts.sync_asset"
-TRACEBACK = 'Traceback (most recent call last):\n  File "events.py", line 7, in apply\n    stumble()\nValueError: stumbled'
+TRACEBACK = """Traceback (most recent call last):
+  File "events.py", line 7, in apply
+    stumble()
+ValueError: stumbled"""
 STATES = {
-    "processed": {"key": "snapshot:1", "is_proved": True, "processed_at": clock.now()},
+    "processed": {"key": "snapshot:1", "is_proved": True, "processed_at": NOW},
     "waiting": {"key": "snapshot:1", "is_proved": True},
     "quarantined": {"key": "snapshot:1", "is_proved": True, "quarantine_reason": TRACEBACK},
     "unproved": {"key": "snapshot:1", "quarantine_reason": "only a list shows it"},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chainsync.followed import Followed
+    from contracts.models import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Sums:
     how the stored events of a key differ from what is booked for them; None when they do not."""
 
     paid_units: Callable[[Mapping[str, Any]], int]
-    compare: Callable[["Followed", str], Mismatch | None]
+    compare: Callable[["Contract", str], Mismatch | None]
 
 
 _sums: dict[str, Sums] = {}

@@ -8,7 +8,8 @@ import structlog
 from django.db import transaction
 
 from chainsync.followed import Followed
-from chainsync.models import Difference, DifferenceQuerySet
+from chainsync.models import Difference, DifferenceQuerySet, EventListener
+from chainsync.services.announcing import tell_differences
 from chainsync.services.comparing import Compared, Differing
 from chainsync.sums import Mismatch
 from contracts import clock
@@ -70,6 +71,9 @@ def resolve(difference: Difference, *, reason: str, by: str) -> bool:
         return False
     AuditEvent.write(difference, what="difference resolved", reason=reason, by=by)
     log.info("difference_resolved", difference=difference.pk, kind=difference.kind)
+    listener = EventListener.objects.filter(network=difference.network, address=difference.address).first()
+    if listener is not None:
+        tell_differences(listener)
     return True
 
 

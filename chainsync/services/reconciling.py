@@ -13,6 +13,7 @@ from chainsync.followed import Followed, NotFollowed, followed_by, interface_of
 from chainsync.models import Difference, EventListener
 from chainsync.processors import heal
 from chainsync.services import differing
+from chainsync.services.announcing import tell_differences
 from chainsync.services.comparing import DAY_NS, Compared, Period, compare, periods
 from chainsync.services.following import followed_listeners, listen
 from chainsync.services.reading import BEFORE_REGISTRATION, proved
@@ -20,12 +21,13 @@ from chainsync.sums import sums_of
 from contracts import clock
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
+from contracts.models import Contract
 from contracts.services.networks import hedera_network
 from contracts.services.sweeping import single_flight
 
 log = structlog.get_logger(__name__)
 Kind = EventListener.Kind
-RECONCILE_LOCK = 0x5041_5949 << 32  # the listener's number is added
+RECONCILE_LOCK = 0x5041_594E << 32  # the listener's number is added
 TICK_LOCK = 0x5041_5944_0012
 # Of a payment token only what goes to payout contracts is read, not all of its logs.
 COMPARED = (Kind.CONTRACT, Kind.ASSET, Kind.REPORTS)
@@ -84,6 +86,7 @@ def reconcile(
         except Exception as error:
             log.exception("reconciling_failed", listener=str(listener))
             result.trouble = f"{type(error).__name__}: {error}"
+    tell_differences(listener)
     log.info(
         "reconciled",
         listener=str(listener),
@@ -103,9 +106,10 @@ def _reconcile(result: Reconciled, is_mine: bool, since_ns: int | None, until_ns
     start_ns = _start_ns(followed, since_ns, end_ns)
     for period in periods(start_ns, end_ns):
         result.periods.append(_compare(followed, period))
-    heal(interface_of(followed), followed)
     until = clock.consensus_text(end_ns)
-    _compare_sums(followed, {key for one in result.periods for key in one.keys}, until=until)
+    if isinstance(followed, Contract):
+        heal(interface_of(followed), followed)
+        _compare_sums(followed, {key for one in result.periods for key in one.keys}, until=until)
     _note_reach(listener, clock.consensus_text(start_ns), until)
 
 
@@ -116,11 +120,11 @@ def _compare(followed: Followed, period: Period) -> Compared:
     return found
 
 
-def _compare_sums(followed: Followed, keys: set[str], *, until: str) -> None:
+def _compare_sums(contract: Contract, keys: set[str], *, until: str) -> None:
     """Of what was paid in the periods, and of what differed before."""
-    if sums := sums_of(interface_of(followed)):
-        for key in sorted(keys | differing.keys_that_differed(followed)):
-            differing.note_sum(followed, key, sums.compare(followed, key), until=until)
+    if sums := sums_of(interface_of(contract)):
+        for key in sorted(keys | differing.keys_that_differed(contract)):
+            differing.note_sum(contract, key, sums.compare(contract, key), until=until)
 
 
 def _end_ns(listener: EventListener, until_ns: int | None) -> int:

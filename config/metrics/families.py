@@ -126,6 +126,10 @@ FAMILIES = (
         "Events that could not be read, or at which their processor failed, with the reason in their row.",
     ),
     Family(
+        "paydate_event_differences_open",
+        "Differences between stored events and the chain that nobody has resolved yet.",
+    ),
+    Family(
         "paydate_events_not_proved",
         "Events that a list of logs showed and no transaction's result has shown yet.",
     ),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Min
 from prometheus_client.metrics_core import Metric
 
-from chainsync.models import ChainEvent, EventListener
+from chainsync.models import ChainEvent, Difference, EventListener
 from chainsync.services.following import followed_listeners, with_readings
 from chainsync.services.watching import last_success, overdue
 from config.metrics.families import Values, gauge, gauges
@@ -35,6 +35,7 @@ def events(now: datetime) -> Iterator[Metric]:
     yield gauge("paydate_events_unprocessed", ChainEvent.objects.unprocessed().count())
     yield gauge("paydate_events_quarantined", ChainEvent.objects.quarantined().count())
     yield gauge("paydate_events_not_proved", ChainEvent.objects.not_proved().count())
+    yield gauge("paydate_event_differences_open", Difference.objects.open().count())
     recent = ChainEvent.objects.filter(seen_at__gte=now - RECENT).count()
     yield gauge("paydate_events_per_second", recent / RECENT.total_seconds())
 

@@ -34,6 +34,7 @@ class Notice(models.Model):
         LIFE_ENDS = "LIFE_ENDS", "A contract's state is about to be archived"
         NOT_FOLLOWED = "NOT_FOLLOWED", "Nothing is read from the chain"
         QUARANTINED = "QUARANTINED", "Events of the chain could not be processed"
+        DIFFERS = "DIFFERS", "Stored events differ from the chain"
 
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
     noun = models.CharField(max_length=40, help_text="The kind of object, as in contract.")

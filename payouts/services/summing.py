@@ -67,7 +67,7 @@ def compare_sums(contract: Contract, key: str) -> Mismatch | None:
 
 
 def _summed(contract: Contract, key: str, distribution: Distribution) -> tuple[int, int, int, int]:
-    values = {
+    values: dict[str, Any] = {
         "network": contract.network,
         "address": contract.address,
         "key": key,

@@ -26,7 +26,7 @@ from chainsync.services.reconciling import (
 from chainsync.services.storing import NewEvent, store_events
 from contracts import clock
 from contracts.gateways.mirror import Log, Mirror
-from contracts.models import AuditEvent, Contract
+from contracts.models import AuditEvent, Contract, Notice
 from contracts.services.sweeping import single_flight
 from payouts.models import Distribution, Payment
 from reserves.models import Draw, Reservation
@@ -479,6 +479,18 @@ def test_a_person_resolves_it_with_a_reason_that_is_kept(unlisted: Difference, c
     unlisted.refresh_from_db()
     assert unlisted.resolved_at is not None  # the same as before: a person has said what it is
     assert run("reconcile_events", "--contract", calls.contract.address).code == 0
+
+
+def test_people_are_told_once_and_when_it_is_over(unlisted: Difference, calls: Calls) -> None:
+    compared(calls)
+    notice = Notice.objects.get(cause=Notice.Cause.DIFFERS)
+    assert (notice.object_uid, notice.resolved_at) == (calls.contract.uid, None)
+    assert unlisted.words in notice.text and "What to do: " in notice.text
+
+    assert resolve(unlisted, reason="from the mirror node of last week", by="olivia")
+
+    notice.refresh_from_db()
+    assert notice.resolution == "No difference is open any more."
 
 
 def test_other_figures_open_what_was_resolved(unlisted: Difference, calls: Calls) -> None:

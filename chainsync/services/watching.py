@@ -108,7 +108,10 @@ def _tell_missed(one: Overdue) -> None:
 
 
 def _tell_quarantined(listener: EventListener, count: int, first: ChainEvent) -> None:
+    """Except of a contract that is FINISHED: with it all of its notices were resolved."""
     subject = _subject(listener)
+    if isinstance(subject, Contract) and subject.status == Contract.Status.FINISHED:
+        return
     text = _text(
         f"{counted(count, 'event')} of {_name(subject)} could not be processed. All others are.",
         f"The oldest: {first}, log {first.log_index}",

@@ -1,6 +1,5 @@
 """The pages of events, listeners and assets: what they show, who may push which button, and what it does."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -114,7 +113,7 @@ class Processing:
 
 
 @pytest.fixture
-def processing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Processing]:
+def processing(monkeypatch: pytest.MonkeyPatch) -> Processing:
     processing = Processing()
     monkeypatch.setattr(processors, "_processors", {})
     key = lambda args: f"snapshot:{args['snapshotID']}"  # noqa: E731

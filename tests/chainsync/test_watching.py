@@ -1,6 +1,5 @@
 """People hear of what is not followed and of what could not be processed: once, why, and when it is over."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from chainsync.services.watching import PATIENCE, overdue, watch
 from contracts import clock
 from contracts.models import Contract, Notice
 from contracts.services.notices import subject_of
+from reserves.services.telling import note_finished
 from tests.chainsync.test_reading import Calls, visible
 from tests.factories import AssetFactory, ContractFactory, TokenFactory
 from tests.people import logged_in, viewer
@@ -236,7 +236,7 @@ class Poisoned:
 
 
 @pytest.fixture
-def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[Poisoned]:
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> Poisoned:
     poisoned = Poisoned()
     monkeypatch.setattr(processors, "_processors", {})
     key = lambda args: f"snapshot:{args['snapshotID']}"  # noqa: E731
@@ -279,6 +279,18 @@ def test_the_whole_traceback_is_kept_and_its_error_is_the_line_for_lists(
     assert event.trouble == "ValueError: poisoned"
     page = logged_in(viewer()).get(reverse("admin:chainsync_chainevent_change", args=[event.pk]))
     assert "Traceback (most recent call last):" in page.content.decode()
+
+
+def test_a_contract_that_is_finished_is_not_told_of_again(contract: Contract) -> None:
+    listener_of(contract)
+    row = {"network": NETWORK, "address": contract.address, "consensus_at": "1.000000001"}
+    ChainEvent.objects.create(**row, log_index=0, quarantine_reason="malformed", seen_at=clock.now())
+    watch()
+    assert len(open_notices("QUARANTINED")) == 1
+    Contract.objects.update(status="FINISHED")
+    note_finished(contract)
+    watch()
+    assert open_notices("QUARANTINED") == []
 
 
 def test_what_is_not_proved_calls_nobody(contract: Contract) -> None:

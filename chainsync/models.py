@@ -91,7 +91,9 @@ class EventListener(models.Model):
     )
     last_error = models.TextField(blank=True)
     missed_at = models.DateTimeField(
-        null=True, blank=True, help_text="When two intervals were first found to have passed without a success."
+        null=True,
+        blank=True,
+        help_text="When two intervals were first found to have passed without a success.",
     )
     reconciled_until = models.CharField(
         max_length=24, blank=True, help_text="Consensus time up to which its events were compared."
@@ -121,6 +123,9 @@ class EventListener(models.Model):
         return f"{self.address} on {self.network}"
 
 
+QUARANTINED = Q(processed_at=None) & ~Q(quarantine_reason="") & (Q(is_proved=True) | Q(key=""))
+
+
 class ChainEventQuerySet(models.QuerySet["ChainEvent"]):
     def of(self, network: str, address: str) -> "ChainEventQuerySet":
         return self.filter(network=network, address=address)
@@ -131,7 +136,7 @@ class ChainEventQuerySet(models.QuerySet["ChainEvent"]):
 
     def quarantined(self) -> "ChainEventQuerySet":
         """Events that could not be read, or at which a processor failed; not those that are merely not proved."""
-        return self.filter(Q(is_proved=True) | Q(key=""), processed_at=None).exclude(quarantine_reason="")
+        return self.filter(QUARANTINED)
 
     def not_proved(self) -> "ChainEventQuerySet":
         """Events that would mean something, and that no transaction's result has shown yet."""
@@ -209,7 +214,9 @@ class Deposit(models.Model):
     token = models.ForeignKey(Token, on_delete=models.PROTECT, related_name="deposits")
     consensus_at = models.CharField(max_length=24, help_text="seconds.nanoseconds")
     units = UnitsField()
-    sender = models.CharField(max_length=64, blank=True, help_text="0.0.x as a list says it, or 20 bytes of a log.")
+    sender = models.CharField(
+        max_length=64, blank=True, help_text="0.0.x as a list says it, or 20 bytes of a log."
+    )
     transaction_id = models.CharField(max_length=64, blank=True, help_text="Known from lists only.")
     seen_at = models.DateTimeField()
 
@@ -248,12 +255,16 @@ class Difference(models.Model):
     address = models.CharField(max_length=64, help_text="The contract that emitted the events.")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     day = models.DateField(help_text="UTC; of a paid sum the day of its first event.")
-    subject = models.CharField(max_length=96, blank=True, help_text="What the sum is about, as in snapshot:12.")
+    subject = models.CharField(
+        max_length=96, blank=True, help_text="What the sum is about, as in snapshot:12."
+    )
     count = models.PositiveIntegerField(default=0, help_text="Events, or lines of a sum, that differ.")
     expected_units = UnitsField(null=True, blank=True, help_text="What the chain says was paid.")
     found_units = UnitsField(null=True, blank=True, help_text="What is booked as paid.")
     words = models.TextField()
-    compared_until = models.CharField(max_length=24, help_text="Consensus time up to which it was looked for.")
+    compared_until = models.CharField(
+        max_length=24, help_text="Consensus time up to which it was looked for."
+    )
     found_at = models.DateTimeField(default=clock.now)
     seen_at = models.DateTimeField(default=clock.now, help_text="When a comparison last found it.")
     healed_at = models.DateTimeField(

@@ -1,9 +1,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import Count, F, Q
+from django.db.models import Count, F
 
-from chainsync.models import ChainEvent, EventListener
+from chainsync.models import QUARANTINED, ChainEvent, EventListener
 from contracts import clock
 
 FAILING = 1
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             (row["network"], row["address"]): row
             for row in ChainEvent.objects.values("network", "address").annotate(
                 all=Count("pk"),
-                quarantined=Count("pk", filter=Q(processed_at=None) & ~Q(quarantine_reason="")),
+                quarantined=Count("pk", filter=QUARANTINED),
             )
         }
         none = {"all": 0, "quarantined": 0}

@@ -1,18 +1,17 @@
 """Stored events beside the chain: what no reading has shown is added, what differs is written down, once."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from itertools import islice
-from typing import Any
 
 import pytest
 from django.core import management
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from chainsync.models import ChainEvent, Difference, EventListener
-from chainsync.services import reading
+from chainsync.services import comparing, reading
 from chainsync.services.comparing import DAY_NS, periods, side_by_side
 from chainsync.services.differing import resolve
 from chainsync.services.following import follow
@@ -24,13 +23,13 @@ from chainsync.services.reconciling import (
     reconcile_due,
 )
 from chainsync.services.storing import NewEvent, store_events
+from chainsync.services.syncing import outdated_holdings, sync_asset
 from contracts import clock
-from contracts.gateways.mirror import Log, Mirror
 from contracts.models import AuditEvent, Contract, Notice
 from contracts.services.sweeping import single_flight
 from payouts.models import Distribution, Payment
 from reserves.models import Draw, Reservation
-from tests.chain_events import result_event
+from tests.chain_events import moment, result_event
 from tests.chainsync.test_reading import Calls, requests_seen
 from tests.factories import BatchFactory, ContractFactory, DistributionFactory, PaymentFactory
 from tests.factories.contracts import InvestmentContractFactory
@@ -245,6 +244,36 @@ def test_a_log_that_no_transaction_made_is_a_ghost_and_pays_nobody(calls: Calls)
     calls.setting.world.clear("mirror.ghost")
     assert sum(found.ghosts for found in compared(calls).periods) == 1
     assert not Difference.objects.exists()
+
+
+def test_a_missed_transfer_of_an_asset_outdates_what_is_known_of_its_holders(
+    calls: Calls, pump: Pump
+) -> None:
+    world, asset = calls.setting.world, calls.setting.asset
+    sync_asset(asset.pk)
+    first, second = calls.setting.holders[:2]
+    world.control.do_transfer(asset.address, first, second, 3)
+    calls.close_block()
+    world.fault("mirror.ghost", mode="missing", at=newest(calls))
+    listener = comparable().get(address=asset.address)
+    for _ in range(2):
+        EventListener.objects.update(read_at=None)
+        follow(listener.pk)
+        let_close(calls)
+    world.clear("mirror.ghost")
+    listener.refresh_from_db()
+    assert not outdated_holdings().exists()
+
+    result = reconcile(listener)
+
+    assert result.trouble == ""
+    assert (difference().kind, difference().address) == (Kind.MISSED, asset.address)
+    assert {row.holder for row in outdated_holdings()} == {first.lower(), second.lower()}
+    assert run("reconcile_events", "--contract", asset.address).code == 0
+
+
+def newest(calls: Calls) -> str:
+    return clock.consensus_text(list(calls.setting.world.net.ledger.records())[-1].consensus_ns)
 
 
 # --- what the chain does not show -----------------------------------------------------------------
@@ -564,20 +593,31 @@ def test_every_place_comes_once_and_in_order(listed: list[int], stored: list[int
     assert sum(row is not None for _, row in pairs) == len(stored)
 
 
-def test_pages_that_come_twice_count_once(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_events_are_read_page_by_page_also_inside_of_one_moment(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = ContractFactory()
+    places = [(moment(1), index) for index in range(5)] + [(moment(2), 0), (moment(3), 0)]
+    with transaction.atomic():
+        store_events(contract, [result_event({}, at=at, log_index=index) for at, index in places])
+    monkeypatch.setattr(comparing, "PAGE", 2)
+    day = comparing.Period(clock.now().date(), moment(1), moment(2))
+
+    with CaptureQueriesContext(connection) as captured:
+        rows = list(comparing._stored(contract, day))
+
+    assert [(row.consensus_at, row.log_index) for row in rows] == places[:-1]
+    assert len(captured) == 4
+
+
+def test_pages_that_come_twice_or_short_count_once(calls: Calls) -> None:
     for _ in range(105):
         calls.pay(calls.setting.holders[0])
     calls.close_block()
     let_close(calls)
     look(calls)
-    logs = Mirror.logs
-
-    def twice(self: Mirror, address: str, **bounds: Any) -> Iterator[Log]:
-        listed = logs(self, address, **bounds)
-        while page := list(islice(listed, 100)):
-            yield from [*page, *page]
-
-    monkeypatch.setattr(Mirror, "logs", twice)
+    calls.setting.world.fault("mirror.page_limit", rows=10)
+    calls.setting.world.fault("mirror.duplicate_page", count=3)
     result = compared(calls)
     assert result.trouble == ""
     assert totals(result)[0] == totals(result)[1] >= 105
@@ -724,16 +764,20 @@ def test_nothing_to_compare_is_no_difference(db: None) -> None:
     assert run("reconcile_events") == Ended(0, "0 contracts and assets compared, 0 open differences\n", "")
 
 
-def test_a_gap_is_healed_by_the_states_healer(
-    calls: Calls, monkeypatch: pytest.MonkeyPatch, pump: Pump
-) -> None:
-    from chainsync import processors
+def test_a_pause_of_which_no_list_shows_the_event_is_read_from_the_state(calls: Calls) -> None:
+    calls.setting.world.control.do_pause(calls.contract.address)
+    calls.close_block()
+    calls.setting.world.fault("mirror.ghost", mode="missing", at=newest(calls))
+    look(calls)
+    let_close(calls)
+    look(calls)
+    calls.contract.refresh_from_db()
+    assert calls.contract.status == Contract.Status.ACTIVE
 
-    healed: list[object] = []
-    monkeypatch.setattr(processors, "_healers", {"lccf/1.1": healed.append})
-    missed(calls, 0)
     compared(calls)
-    assert [one.address for one in healed] == [calls.contract.address]  # type: ignore[attr-defined]
+
+    calls.contract.refresh_from_db()
+    assert calls.contract.status == Contract.Status.PAUSED
 
 
 def test_reading_uses_the_time_that_is_left_out_here() -> None:

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from chainsync import processors
+from chainsync.followed import listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor
 from chainsync.services.following import due_listeners, follow, follow_due, listen
-from chainsync.followed import listener_of
 from contracts import clock
 from contracts.models import AuditEvent, Contract
 from tests.chain_events import moment
@@ -294,7 +294,7 @@ def test_on_stellar_the_rpc_says_how_far_back(db: None) -> None:
 
 def test_an_unknown_address_is_named_with_the_fix(db: None) -> None:
     for command in (["rewind_cursor", "0.0.7", "--to", moment(1)], ["add_listener", "0.0.7"]):
-        with pytest.raises(Exception, match=r"no contract has the address 0\.0\.7; the contracts list"):
+        with pytest.raises(Exception, match=r"has the address 0\.0\.7; the registry in the admin"):
             run(*command)
 
 

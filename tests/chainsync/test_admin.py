@@ -1,9 +1,11 @@
 """The pages of events, listeners and assets: what they show, who may push which button, and what it does."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -12,8 +14,10 @@ from chainsync import processors
 from chainsync.followed import listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor
+from chainsync.services.syncing import SYNC_LOCK
 from contracts import clock
-from contracts.models import Asset, AuditEvent, Contract, Holding
+from contracts.models import AuditEvent, Contract, Holding
+from contracts.services.sweeping import single_flight
 from tests.chainsync.test_reading import Calls, visible
 from tests.factories import AssetFactory, ContractFactory
 from tests.factories.contracts import NOW
@@ -281,14 +285,34 @@ def test_an_asset_is_read_by_button_and_its_page_shows_it(setting: Setting, pump
 
 
 def test_an_asset_that_is_being_read_is_not_asked_for_again(setting: Setting, pump: Pump) -> None:
+    has_lock, go_on = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with single_flight(SYNC_LOCK + setting.asset.pk):
+            has_lock.set()
+            go_on.wait(10)
+        connection.close()
+
+    reader = threading.Thread(target=other)
+    reader.start()
+    has_lock.wait(10)
     client = logged_in(operator(SYNC))
     pump.rings.clear()
-    Asset.objects.update(network="hedera-testnet")
     press(client, page_of(setting.asset, "read_now"))
-    assert "is on hedera-testnet; this installation reads hedera-local only" in " ".join(
-        messages_of(client, page_of(setting.asset))
-    )
+    go_on.set()
+    reader.join()
+    assert messages_of(client, page_of(setting.asset)) == [
+        "It is being read at this moment: look at this page again."
+    ]
     assert not pump.rings
+
+
+def test_an_asset_of_another_network_is_not_asked_for(db: None) -> None:
+    asset = AssetFactory(network="hedera-testnet")
+    client = logged_in(operator(SYNC))
+    press(client, page_of(asset, "read_now"))
+    (told,) = messages_of(client, page_of(asset))
+    assert "is on hedera-testnet; this installation reads hedera-local only" in told
 
 
 def test_one_holders_balance_is_read_on_demand(setting: Setting, quick_retries: None) -> None:

@@ -62,7 +62,17 @@ class EventListenerAdmin(EvidenceAdmin):
         ("Looks", {"fields": ("read", "lag", "next_look", "failures", "problem")}),
         (
             "How far",
-            {"fields": ("cursor", "cursor_index", "reached", "until", "page_rows", "window_seconds")},
+            {
+                "fields": (
+                    "cursor",
+                    "cursor_index",
+                    "reached",
+                    "until",
+                    "compared",
+                    "page_rows",
+                    "window_seconds",
+                )
+            },
         ),
         ("Made", {"fields": ("uid", "created_at")}),
     )
@@ -73,6 +83,7 @@ class EventListenerAdmin(EvidenceAdmin):
         "cursor",
         "reached",
         "until",
+        "compared",
         "read",
         "lag",
         "next_look",
@@ -85,6 +96,7 @@ class EventListenerAdmin(EvidenceAdmin):
     next_look = column("Next look", _next_look)
     reached = column("Newest log seen", lambda row: cells.consensus(row.reached_at))
     until = column("Chain at the last reading", lambda row: cells.consensus(row.read_until))
+    compared = column("Compared with the chain up to", lambda row: cells.consensus(row.reconciled_until))
     read = column(
         "Last success",
         lambda row: cells.moment(row.read_at) if row.read_at else "not read yet",

@@ -141,7 +141,7 @@ def test_transfers_mean_the_same_in_any_order_and_any_number(setting: Setting, p
         Holding.objects.update(moved_at=None)
         for pk in (*order, order[0]):
             assert apply_transfers(asset, "holders", [pk])
-        moved = {row for row in Holding.objects.exclude(moved_at=None).values_list("holder", "moved_at")}
+        moved = set(Holding.objects.exclude(moved_at=None).values_list("holder", "moved_at"))
         assert moved <= expected and len(moved) == 3
 
 

@@ -20,11 +20,11 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from chainsync import processors
+from chainsync.followed import listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services import reading
 from chainsync.services.following import follow
 from chainsync.services.replaying import replay
-from chainsync.followed import listener_of
 from contracts.gateways import mirror
 from contracts.models import Contract
 from devnet.faults import FaultBoard

@@ -10,11 +10,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chainsync import processors
+from chainsync.followed import listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor
 from chainsync.services import reading
 from chainsync.services.reading import NOT_PROVED, read_events, read_visible
-from chainsync.followed import listener_of
 from chainsync.services.storing import process_waiting, store_events
 from contracts import clock
 from contracts.gateways.errors import Unavailable

@@ -14,12 +14,12 @@ from stellar_sdk import scval, xdr
 from stellar_sdk.soroban_rpc import EventInfo, GetEventsResponse
 
 from chainsync import processors
+from chainsync.followed import listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.processors import Processor
 from chainsync.services import following, soroban_reading
 from chainsync.services.following import follow, follow_due
 from chainsync.services.soroban_reading import read_soroban
-from chainsync.followed import listener_of
 from contracts import clock
 from contracts.gateways import soroban_events
 from contracts.gateways.errors import Refused, Unavailable

@@ -12,9 +12,9 @@ from contracts.models import Contract, Wallet
 from contracts.services.identity import CLAIM
 from contracts.services.registering import add_wallet
 from contracts.services.wallets import stop_for_fence, stop_wallet
+from devnet.others.roles import ASSET_ROLES
 from devnet.records import NS
 from devnet.runtime import Devnet
-from devnet.others.roles import ASSET_ROLES
 from payouts.services.preflight import PAYOUT_ROLE
 from tests.config.doctored import Clinic
 from tests.contracts.web_server import Say, WebServer

@@ -7,9 +7,10 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
-from chainsync.models import ChainEvent, Difference, EventListener
+from chainsync.models import ChainEvent, Deposit, Difference, EventListener
 from contracts.models import (
     AuditEvent,
+    Contract,
     ContractTransaction,
     ExpiryDeclaration,
     Holding,
@@ -168,15 +169,32 @@ class Taken:
 
 class Followed:
     @staticmethod
-    def create() -> EventListener:
-        return EventListener.objects.create(network="hedera-local", address="0.0.7")
+    def create(**columns: Any) -> EventListener:
+        return EventListener.objects.create(network="hedera-local", address="0.0.7", **columns)
+
+
+class Paid:
+    """Money that came to a contract, in the same transaction each time."""
+
+    @staticmethod
+    def create(units: int = 1) -> Deposit:
+        contract = Contract.objects.first() or ContractFactory.create()
+        return Deposit.objects.create(
+            contract=contract,
+            token=contract.payment_token,
+            consensus_at="1.000000001",
+            units=units,
+            seen_at=NOW,
+        )
 
 
 class Differs:
     @staticmethod
     def create(**columns: Any) -> Difference:
         row = {"network": "hedera-local", "address": "0.0.7", "kind": "NOT_ON_CHAIN", "day": NOW.date()}
-        return Difference.objects.create(**row, words="one is missing", compared_until="1.000000001", **columns)
+        return Difference.objects.create(
+            **row, words="one is missing", compared_until="1.000000001", **columns
+        )
 
 
 class Sized:
@@ -214,6 +232,11 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
     ),
     "event_once": again(Seen),
     "listener_once_per_address": again(Followed),
+    "listener_reports_about_an_asset": one(Followed, kind="REPORTS", interface="reports/seed"),
+    "listener_page_rows_in_range": one(Followed, page_rows=0),
+    "listener_window_in_range": one(Followed, window_seconds=0),
+    "deposit_once": again(Paid),
+    "deposit_of_something": one(Paid, units=0),
     "difference_once": again(Differs),
     "difference_resolved_by_somebody": one(Differs, resolved_at=NOW, resolution="a reason"),
     "sizing_good_below_bad": one(Sized, largest_good=20, smallest_bad=20),

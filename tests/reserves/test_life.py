@@ -8,9 +8,9 @@ from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chainsync.followed import interface_of, listener_of
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services.following import follow
-from chainsync.followed import interface_of, listener_of
 from chainsync.services.storing import NewEvent, store_events, understood
 from contracts.models import AuditEvent, Contract
 from devnet.soroban.timeline import LEDGER_SECONDS, RETENTION

@@ -30,8 +30,9 @@ METADATA = ["((string,string,string,uint8),uint8)"]
 METADATA_VALUES = [(("Bench", "BENCH", "DE0001234567", 2), 1)]
 USUAL_PAGE, LARGEST_PAGE = 25, 100
 
-# Holders of one result event, by what a contract's logs are; none of them are result events in the last.
-HOLDERS_OF: Mapping[str, int] = {"payouts": 100, "small": 1, "unknown": 0}
+# How many holders one event pays, by what a contract's logs are.
+HOLDERS_OF: Mapping[str, int] = {"payouts": 100, "small": 1, "transfers": 0, "unknown": 0}
+PEOPLE = 10_000  # who transfer
 UNKNOWN = hashlib.sha256(b"an event that no interface has").hexdigest()
 
 Place = tuple[str, int]
@@ -48,6 +49,11 @@ def evm_address(number: int) -> str:
 def holder(number: int) -> str:
     """Spread over all addresses, as holders are."""
     return "0x" + hashlib.sha256(str(number).encode()).hexdigest()[:40]
+
+
+def people_of(number: int) -> tuple[int, int]:
+    """From whom the ``number``-th transfer goes to whom."""
+    return number % PEOPLE, (7 * number + 1) % PEOPLE
 
 
 def lines_of(mix: str, events: int) -> list[int]:
@@ -232,15 +238,21 @@ class Chain:
 
 def _event(mix: str, number: int) -> tuple[list[str], tuple[bytes, ...]]:
     """Topics, and the data in pieces of hex digits."""
-    if not HOLDERS_OF[mix]:
+    if mix == "transfers":
+        sides = [f"0x{holder(one)[2:]:0>64}" for one in people_of(number)]
+        return [_topic("ats", "8", "Transfer"), *sides], (_word(1),)
+    if mix == "unknown":
         return ["0x" + UNKNOWN, "0x" + _word(number).decode()], (_word(number), _word(number + 1))
     snapshot, place = divmod(number * HOLDERS_OF[mix], MOST_LINES)
-    return [_topic()], (_word(snapshot + 1), _paid(place, HOLDERS_OF[mix]))
+    return [_topic("lccf", "1.1", "AmountSnapshotByAddressesExecuted")], (
+        _word(snapshot + 1),
+        _paid(place, HOLDERS_OF[mix]),
+    )
 
 
 @lru_cache
-def _topic() -> str:
-    return abi.interface("lccf", "1.1").topic0("AmountSnapshotByAddressesExecuted")
+def _topic(interface: str, version: str, event: str) -> str:
+    return abi.interface(interface, version).topic0(event)
 
 
 @cache

@@ -34,6 +34,7 @@ from bench.instant_chain import (  # noqa: E402
     last_place,
     lines_of,
     moment,
+    people_of,
 )
 from bench.processes import look, spent  # noqa: E402
 from chainsync.models import ChainEvent, EventListener  # noqa: E402
@@ -54,10 +55,20 @@ PROFILE_SECONDS = 2.5  # until the sampler has written what it saw
 
 
 def prepare(*, mix: str, first_second: int, contracts: Mapping[str, int]) -> dict[str, Any]:
-    """Contracts by number, each with the events it will have and, if they pay something, the plans of what they pay."""
+    """What is followed by number, each with the events it will have: assets with transfers, or payout contracts, with
+    the plans of what is paid."""
     for number, events in contracts.items():
-        contract = _contract(int(number), datetime.fromtimestamp(first_second, UTC))
-        asset = _asset(contract, int(number) + 1_000)
+        is_asset = mix == "transfers"
+        contract_number, asset_number = (
+            int(number) + offset for offset in ((1_000, 0) if is_asset else (0, 1_000))
+        )
+        contract = _contract(contract_number, datetime.fromtimestamp(first_second, UTC))
+        asset = _asset(contract, asset_number)
+        EventListener.objects.create(
+            network=contract.network,
+            address=f"0.0.{number}",
+            kind=EventListener.Kind.ASSET if is_asset else EventListener.Kind.CONTRACT,
+        )
         for snapshot, lines in enumerate(lines_of(mix, events), start=1):
             _plan(asset, snapshot, lines, first_second)
     return {"lines": Payment.objects.count()}
@@ -73,7 +84,7 @@ def _contract(number: int, created_at: datetime) -> Contract:
     money, _ = Token.objects.get_or_create(
         network=network, address="0.0.2001", defaults={"symbol": "USDC", "decimals": 6}
     )
-    contract = Contract.objects.create(
+    return Contract.objects.create(
         network=network,
         kind=Contract.Kind.LIFECYCLE_CASH_FLOW,
         address=f"0.0.{number}",
@@ -84,8 +95,6 @@ def _contract(number: int, created_at: datetime) -> Contract:
         payment_token=money,
         created_at=created_at,
     )
-    EventListener.objects.create(network=network, address=contract.address)
-    return contract
 
 
 def _asset(contract: Contract, number: int) -> Asset:
@@ -99,6 +108,7 @@ def _asset(contract: Contract, number: int) -> Asset:
         kind=Asset.Kind.EQUITY,
         decimals=2,
         payout_contract=contract,
+        created_at=contract.created_at,
     )
 
 
@@ -153,7 +163,7 @@ def _follow_to(listener: EventListener, last: Place) -> int:
 
 
 def _check(listener: EventListener, mix: str, events: int) -> None:
-    """Every event stored; those that pay something proved, processed, and every line paid as planned."""
+    """Every event stored; those that mean something applied: each line paid as planned, each holder to be asked for."""
     rows = ChainEvent.objects.of(listener.network, listener.address)
     lines = Payment.objects.filter(distribution__asset__payout_contract__address=listener.address)
     payments = lines.filter(status=Payment.Status.PAID, paid_units=UNITS, difference="")
@@ -162,13 +172,17 @@ def _check(listener: EventListener, mix: str, events: int) -> None:
         "processed": rows.filter(is_proved=True, quarantine_reason="").exclude(processed_at=None).count(),
         "unknown": rows.filter(name="", is_proved=False, quarantine_reason="").count(),
         "paid": payments.count(),
+        "outdated": Holding.objects.filter(asset__address=listener.address).count(),
     }
-    is_known = HOLDERS_OF[mix] > 0
+    is_known = mix != "unknown"
     expected = {
         "events": events,
         "processed": events * is_known,
         "unknown": events * (not is_known),
         "paid": events * HOLDERS_OF[mix],
+        "outdated": len({one for number in range(events) for one in people_of(number)})
+        if mix == "transfers"
+        else 0,
     }
     if found != expected:
         raise SystemExit(f"{mix} left {found}, expected was {expected}")

@@ -188,6 +188,7 @@ def _sampled(found: Mapping[str, Any], *processes: str) -> str:
 MIXES = {
     "payouts": "results of payouts, 100 holders each",
     "small": "results of payouts, one holder each",
+    "transfers": "transfers of an asset",
     "unknown": "unknown events, stored raw",
 }
 READING = ("reader", "postgres", "redis", "mirror")

@@ -12,13 +12,18 @@ from contracts.gateways.errors import Refused
 from contracts.gateways.mirror import Mirror
 
 FIRST, UNTIL = 1_795_000_000, 1_795_000_500
-PAYOUTS, SMALL, UNKNOWN, ASSET = 5_001, 5_002, 5_003, 6_001
+PAYOUTS, SMALL, UNKNOWN, TRANSFERS, ASSET = 5_001, 5_002, 5_003, 5_004, 6_001
 START = f"{FIRST}.000000000"
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    logs = [[PAYOUTS, "payouts", 1_005, FIRST], [SMALL, "small", 200, FIRST], [UNKNOWN, "unknown", 7, FIRST]]
+    logs = [
+        [PAYOUTS, "payouts", 1_005, FIRST],
+        [SMALL, "small", 200, FIRST],
+        [UNKNOWN, "unknown", 7, FIRST],
+        [TRANSFERS, "transfers", 7, FIRST],
+    ]
     wanted = {"until": UNTIL, "logs": logs, "asset": [ASSET, 12]}
     with instant_mirror(wanted, tmp_path_factory.mktemp("mirror") / "mirror.pid") as address:
         yield address
@@ -78,6 +83,13 @@ def test_results_pay_every_holder_of_each_distribution_once(mirror: Mirror) -> N
     assert len(paid) == 100_500
     assert set(paid.values()) == {UNITS}
     assert paid[1, holder(99_999)] == paid[2, holder(0)] == UNITS
+
+
+def test_transfers_go_from_one_holder_to_another(mirror: Mirror) -> None:
+    logs = list(mirror.logs(f"0.0.{TRANSFERS}", since=START))
+    event = abi.interface("ats", "8").decode_log(logs[3].topics, logs[3].data)
+    assert event is not None
+    assert event.args == {"from": holder(3), "to": holder(22), "value": 1}
 
 
 def test_unknown_events_are_no_events_of_the_interface(mirror: Mirror) -> None:

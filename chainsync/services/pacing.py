@@ -14,7 +14,7 @@ class Pace:
     """
 
     def __init__(self, amount: int, *, least: int, most: int) -> None:
-        self.amount = amount
+        self.amount = min(max(amount, least), most)
         self._least, self._most = least, most
         self._slowest = 0.0
         self._has_failed = False

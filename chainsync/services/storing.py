@@ -196,13 +196,14 @@ def _process(followed: Followed, processor: Processor, key: str, ids: list[int])
         log.exception("event_failed", address=followed.address, key=key, events=len(ids))
         if len(ids) == 1:
             return _Outcome([], [], {ids[0]: reason_of(error)})
-        parts = [_process(followed, processor, key, [pk]) for pk in ids]
-        return _Outcome(
-            [pk for part in parts for pk in part.taken],
-            [pk for part in parts for pk in part.waiting],
-            {pk: words for part in parts for pk, words in part.failed.items()},
-        )
-    return _Outcome(ids, [], {}) if is_taken else _Outcome([], ids, {})
+    else:
+        return _Outcome(ids, [], {}) if is_taken else _Outcome([], ids, {})
+    parts = [_process(followed, processor, key, [pk]) for pk in ids]
+    return _Outcome(
+        [pk for part in parts for pk in part.taken],
+        [pk for part in parts for pk in part.waiting],
+        {pk: words for part in parts for pk, words in part.failed.items()},
+    )
 
 
 def _note(outcome: _Outcome, *, are_new: bool) -> None:

@@ -25,7 +25,6 @@ from chainsync.models import ChainEvent, EventListener
 from chainsync.services import reading
 from chainsync.services.following import follow
 from chainsync.services.replaying import replay
-from contracts.gateways import mirror
 from contracts.models import Contract
 from devnet.faults import FaultBoard
 from devnet.ledger import Ledger
@@ -144,8 +143,7 @@ def applied(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
     applied = Applied()
     monkeypatch.setattr(processors, "_processors", {})
     monkeypatch.setattr(processors, "_awaited", [])
-    for module in (reading, mirror):
-        monkeypatch.setattr(module, "PAGE", ODD_PAGE)
+    monkeypatch.setattr(reading, "MOST_ROWS", ODD_PAGE)
     register(applied)
     with connection.cursor() as cursor:
         cursor.execute(EFFECTS)

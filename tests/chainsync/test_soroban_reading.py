@@ -196,7 +196,7 @@ def test_an_event_that_makes_no_sense_is_kept_and_stops_nothing(world: World, co
     look(contract)
 
     rows = ChainEvent.objects.filter(address=contract.address).order_by("consensus_at", "log_index", "block")
-    found = {(row.name, row.quarantine_reason, row.processed_at is not None) for row in rows}
+    found = {(row.name, row.trouble, row.processed_at is not None) for row in rows}
     assert found == {
         ("STUPDATED", "makes no sense: there is no state 99", False),
         ("odd", "", False),
@@ -214,7 +214,7 @@ def test_what_fails_is_quarantined_and_tried_again_at_the_next_look(
     world.control.do_set_investment_state(contract.address, 3)
     assert look(contract).last_error == ""
     rows = ChainEvent.objects.filter(address=contract.address)
-    found = {(row.name, row.quarantine_reason, row.processed_at is not None) for row in rows}
+    found = {(row.name, row.trouble, row.processed_at is not None) for row in rows}
     assert found == {("paused", "RuntimeError: poisoned", False), ("STUPDATED", "", True)}
 
     recorder.poison = set()

@@ -49,14 +49,12 @@ class Bench:
     def machine(self) -> dict[str, str | int]:
         return describe(self.postgres.url)
 
-    def run(
-        self, task: str, options: Mapping[str, Any], *, database: str, **environment: str
-    ) -> dict[str, Any]:
+    def run(self, task: str, options: Mapping[str, Any], *, database: str) -> dict[str, Any]:
         """What `bench.reader` reports."""
         done = subprocess.run(
             [sys.executable, "-m", "bench.reader", task, json.dumps(options)],
             cwd=ROOT,
-            env=self._environment(database) | environment,
+            env=self._environment(database),
             stdout=subprocess.PIPE,
             check=True,
             text=True,
@@ -64,10 +62,10 @@ class Bench:
         report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return report
 
-    def round(self, task: str, options: Mapping[str, Any], **environment: str) -> dict[str, Any]:
+    def round(self, task: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """One run in a fresh copy of what is prepared."""
         self.create("round", template=self.prepared)
-        report = self.run(task, options, database="round", **environment)
+        report = self.run(task, options, database="round")
         print(f"{time.strftime('%H:%M:%S')} {json.dumps(report)}", file=sys.stderr, flush=True)
         return report
 
@@ -145,23 +143,23 @@ def instant_mirror(wanted: Mapping[str, Any], pid_file: Path) -> Iterator[str]:
         process.stdout.close()
 
 
-def events(home: Path, count: int, *, rounds: int = ROUNDS, sampler: Mapping[str, str]) -> dict[str, Any]:
-    """Of each mix the median of its rounds. With a sampler each process is named as its mix."""
+def events(home: Path, count: int, *, rounds: int = ROUNDS, profile: str = "") -> dict[str, Any]:
+    """Of each mix the median of its rounds. Where the reader spends its CPU time goes into the folder ``profile``."""
     with started(home) as bench:
-        mixes = {mix: _of_mix(bench, mix, count, rounds, sampler) for mix in HOLDERS_OF}
+        mixes = {mix: _of_mix(bench, mix, count, rounds, profile) for mix in HOLDERS_OF}
         return {"machine": bench.machine, "rounds": rounds, "mixes": mixes}
 
 
-def _of_mix(bench: Bench, mix: str, count: int, rounds: int, sampler: Mapping[str, str]) -> dict[str, Any]:
+def _of_mix(bench: Bench, mix: str, count: int, rounds: int, profile: str) -> dict[str, Any]:
     contracts = {str(WARM_CONTRACT): min(WARM_UP, count), str(CONTRACT): count}
     until = int(time.time())
     first = until - BEHIND_SECONDS - count // LOGS_OF_A_TRANSACTION * TRANSACTION_NS // NANOSECONDS
     common = {"mix": mix, "first_second": first, "contracts": contracts}
     bench.prepare(common)
     logs = [[int(number), mix, events, first] for number, events in contracts.items()]
-    environment = {**sampler, "PAYDATE_PROCESS": mix} if sampler else {}
     with bench.mirror({"until": until, "logs": logs}) as url:
-        made = [bench.round("follow", common | {"mirror": url}, **environment) for _ in range(rounds)]
+        options = common | {"mirror": url, "profile": profile}
+        made = [bench.round("follow", options) for _ in range(rounds)]
     return _middle(made)
 
 

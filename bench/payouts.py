@@ -77,12 +77,13 @@ def checks_profile(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def events(options: argparse.Namespace) -> dict[str, Any]:
-    return following.events(HOME / "events", _events(options), sampler={})
+    return following.events(HOME / "events", _events(options))
 
 
 def events_profile(options: argparse.Namespace) -> dict[str, Any]:
-    """Slower than `events` by what the sampler takes, so its times are not quoted."""
-    run = following.events(HOME / "events", _events(options), rounds=1, sampler=_sampler())
+    """Slower than `events` by what sampling takes, so its times are not quoted."""
+    shutil.rmtree(FOLDED, ignore_errors=True)
+    run = following.events(HOME / "events", _events(options), rounds=1, profile=str(FOLDED))
     return {"machine": run["machine"], "processes": profiles.summary(FOLDED)}
 
 

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,7 @@ from bench.instant_chain import (  # noqa: E402
     people_of,
 )
 from bench.processes import look, spent  # noqa: E402
+from bench.sampling import sampled  # noqa: E402
 from chainsync.models import ChainEvent, EventListener  # noqa: E402
 from chainsync.services.following import follow as follow_once  # noqa: E402
 from chainsync.services.syncing import sync_asset  # noqa: E402
@@ -48,7 +50,6 @@ from payouts.services.lines import store_page  # noqa: E402
 from reserves.models import Reservation  # noqa: E402
 
 PAGE = 10_000  # lines written at once
-PROFILE_SECONDS = 2.5  # until the sampler has written what it saw
 
 
 # --- before the clock starts -----------------------------------------------------------------------
@@ -264,9 +265,9 @@ def main() -> None:
     # As in production: the offset of a devnet would be looked up in its file each time.
     settings.CLOCK_OFFSET = ""
     (_home() / "run" / "reader.pid").write_text(str(os.getpid()))
-    report = TASKS[task](**options)
-    if os.environ.get("BENCH_PROFILE"):
-        time.sleep(PROFILE_SECONDS)
+    folder = options.pop("profile", "")
+    with sampled(Path(folder), options["mix"]) if folder else nullcontext():
+        report = TASKS[task](**options)
     print(json.dumps(report))
 
 

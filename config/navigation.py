@@ -25,6 +25,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("reserves.investmentbook", "Investment books", "menu_book"),
         ("reserves.reservation", "Reservations", "savings"),
         ("reserves.draw", "Draws", "output"),
+        ("chainsync.deposit", "Deposits", "input"),
     ),
     "Control": (
         ("contracts.hold", "Holds", "front_hand"),

@@ -1,3 +1,3 @@
-from chainsync.admin import assets, differences, events, listeners
+from chainsync.admin import assets, deposits, differences, events, listeners
 
-__all__ = ["assets", "differences", "events", "listeners"]
+__all__ = ["assets", "deposits", "differences", "events", "listeners"]

@@ -50,5 +50,5 @@ class Command(BaseCommand):
         listener.refresh_from_db()
         new = events.count() - before
         words = listener.last_error or f"{new:,} new events, {before + new:,} in all"
-        self.stdout.write(f"{listener.address}: {words}")
+        self.stdout.write(f"{listener.get_kind_display().lower()} {listener.address}: {words}")
         return not listener.failures

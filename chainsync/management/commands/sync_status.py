@@ -38,7 +38,8 @@ class Command(BaseCommand):
 
 
 def _line(listener: EventListener, events: int, quarantined: int) -> str:
-    parts = [f"{listener.address} on {listener.network}: {_read(listener)}", f"{events:,} events"]
+    what = f"{listener.get_kind_display().lower()} {listener.address} on {listener.network}"
+    parts = [f"{what}: {_read(listener)}", f"{events:,} events"]
     if quarantined:
         parts.append(f"{quarantined:,} quarantined")
     if not listener.enabled:

@@ -18,18 +18,23 @@ from contracts.admin import cells
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import PlainForm, button, who
 from contracts.admin.cells import column
+from contracts.models import Asset, Contract, Token
 
 PERMISSION = "chainsync.switch_listener"
 
 
 def _follows(row: EventListener) -> SafeString | str:
     """With a link to the page of the contract, asset or token; of a contract that reports, to its asset's."""
-    if row.asset is not None:
-        return cells.link(row.asset)
     try:
-        return cells.link(followed_by(row))
+        followed = row.asset or followed_by(row)
     except NotFollowed as error:
         return str(error)
+    match followed:
+        case Contract():
+            return cells.link(followed, followed.label)
+        case Asset() | Token():
+            return cells.link(followed, followed.symbol)
+    return cells.link(followed)
 
 
 def _state(row: Any) -> SafeString:
@@ -51,7 +56,7 @@ def _next_look(row: EventListener) -> SafeString | str:
 
 @admin.register(EventListener)
 class EventListenerAdmin(EvidenceAdmin):
-    list_display = ("address", "state", "follows", "kind", "read", "lag", "problem", "network")
+    list_display = ("at", "state", "follows", "kind", "read", "lag", "problem", "network")
     list_filter = ("network", "kind", "enabled")
     list_select_related = ("asset",)
     search_fields = ("=address",)
@@ -90,6 +95,7 @@ class EventListenerAdmin(EvidenceAdmin):
         "problem",
     )
 
+    at = column("Address", lambda row: cells.code(row.address), order="address")
     state = column("State", _state)
     follows = column("Follows", _follows)
     cursor = column("Next reading from", _cursor)

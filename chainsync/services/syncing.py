@@ -47,10 +47,12 @@ def sync_due() -> None:
 
 
 def refresh_due() -> None:
-    """Rings for each asset of which an event has said that something is different since it was read."""
+    """Rings for each asset that is new, or of which an event has said that something is different since it was read."""
+    here = Asset.objects.filter(network=hedera_network(), sync_enabled=True).order_by("pk")
+    for pk in here.filter(sync_status=Status.NEVER).values_list("pk", flat=True)[:MOST_RINGS]:
+        ring("chainsync.sync_asset", pk)
     outdated = Q(changed_at__gt=F("facts_as_of")) | Q(pk__in=outdated_holdings().values("asset"))
-    here = Asset.objects.filter(outdated, network=hedera_network(), sync_enabled=True)
-    for pk in here.order_by("pk").values_list("pk", flat=True)[:MOST_RINGS]:
+    for pk in here.filter(outdated).values_list("pk", flat=True)[:MOST_RINGS]:
         ring("chainsync.refresh_asset", pk)
 
 

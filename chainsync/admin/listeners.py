@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
-from chainsync.followed import NotFollowed, followed_by
+from chainsync.followed import NotFollowed, followed_by, interface_of
 from chainsync.models import EventListener
 from chainsync.services.asking import NotDone, ask_for_look
 from chainsync.services.following import switch
@@ -37,6 +37,13 @@ def _follows(row: EventListener) -> SafeString | str:
     return cells.link(followed)
 
 
+def _interface(row: EventListener) -> SafeString:
+    try:
+        return cells.code(interface_of(followed_by(row)))
+    except NotFollowed:
+        return cells.unknown()
+
+
 def _state(row: Any) -> SafeString:
     if not row.enabled:
         return cells.badge("SWITCHED OFF", tone="quiet")
@@ -63,7 +70,7 @@ class EventListenerAdmin(EvidenceAdmin):
     ordering = ("address",)
     actions_detail = ("look_now", "switch_on", "switch_off")
     fieldsets = (
-        (None, {"fields": ("address", "network", "state", "follows", "kind", "interface")}),
+        (None, {"fields": ("address", "network", "state", "follows", "kind", "speaks")}),
         ("Looks", {"fields": ("read", "lag", "next_look", "failures", "problem")}),
         (
             "How far",
@@ -85,6 +92,7 @@ class EventListenerAdmin(EvidenceAdmin):
         "uid",
         "state",
         "follows",
+        "speaks",
         "cursor",
         "reached",
         "until",
@@ -98,6 +106,7 @@ class EventListenerAdmin(EvidenceAdmin):
     at = column("Address", lambda row: cells.code(row.address), order="address")
     state = column("State", _state)
     follows = column("Follows", _follows)
+    speaks = column("Interface", _interface)
     cursor = column("Next reading from", _cursor)
     next_look = column("Next look", _next_look)
     reached = column("Newest log seen", lambda row: cells.consensus(row.reached_at))

@@ -154,7 +154,7 @@ def _look(listener: EventListener) -> None:
     try:
         reading = _read(followed_by(listener), listener)
     except (GatewayError, NotFollowed) as error:
-        _note_failure(listener, f"{type(error).__name__}: {error}")
+        _note_failure(listener, str(error))
     except Exception as error:
         _note_failure(listener, f"{type(error).__name__}: {error}")
         raise

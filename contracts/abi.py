@@ -21,6 +21,7 @@ from eth_abi.abi import encode as encode_abi
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_hash.auto import keccak
 
+from contracts.evm_words import decode_plain
 from contracts.reverts import revert_words
 
 INTERFACES = Path(__file__).parent / "interfaces" / "hedera"
@@ -67,12 +68,12 @@ class Parameter:
     @property
     def item(self) -> Parameter | None:
         """The element of an array; None for everything that is not an array."""
-        found = _ARRAY.match(self.type)
+        found = _ARRAY.match(self.type) if self.type.endswith("]") else None
         return Parameter(self.name, found["item"], self.components) if found else None
 
     @property
     def is_hashed_when_indexed(self) -> bool:
-        return self.item is not None or self.type in ("string", "bytes", "tuple")
+        return self.type.endswith("]") or self.type in ("string", "bytes", "tuple")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,9 @@ def _encode(parameters: Sequence[Parameter], args: Sequence[Any]) -> bytes:
 
 
 def _decode(parameters: Sequence[Parameter], data: bytes) -> tuple[Any, ...]:
+    plain = decode_plain([parameter.type for parameter in parameters], data)
+    if plain is not None:
+        return plain
     try:
         values = decode_abi([parameter.canonical for parameter in parameters], data, strict=True)
     except (DecodingError, OverflowError) as error:

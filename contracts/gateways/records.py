@@ -18,6 +18,7 @@ from contracts.clock import consensus_text as to_text
 Answer = Mapping[str, Any]
 
 _CONSENSUS = re.compile(r"(\d{1,12})\.(\d{1,9})")
+_FULL_CONSENSUS = re.compile(r"(0|[1-9][0-9]{0,11})\.[0-9]{9}")
 
 
 def to_ns(text: str) -> int:
@@ -296,7 +297,9 @@ class NodeAddress:
 
 
 def _moment(value: Any) -> str:
-    return to_text(to_ns(_text(value)))
+    """As it is, when it is written as mirror nodes write it."""
+    text = _text(value)
+    return text if _FULL_CONSENSUS.fullmatch(text) else to_text(to_ns(text))
 
 
 def _text(value: Any) -> str:

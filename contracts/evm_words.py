@@ -1,6 +1,6 @@
 """Reading plain answers and logs of EVM contracts: 32-byte words, and lists of addresses and of whole numbers.
 
-This is what nearly every log of a payout is made of, and eth_abi, which reads everything, takes ten times as long for it.
+What nearly every log of a payout is made of. eth_abi, which reads everything, takes ten times as long for it.
 Only what could not be laid out in any other way is read here; for all else the answer is None, and eth_abi decides.
 """
 

@@ -18,9 +18,8 @@ from stellar_sdk.client.base_sync_client import BaseSyncClient
 from stellar_sdk.client.response import Response
 
 from contracts.gateways.errors import Refused, Throttled, Unavailable
-from contracts.gateways.web import content_of, retry_after, words_of
+from contracts.gateways.web import Line, content_of, retry_after, words_of
 
-_CONNECT_SECONDS = 3
 _TOO_MANY = 429
 
 
@@ -33,16 +32,11 @@ class RpcClient(BaseSyncClient):
     def post(
         self, url: str, data: dict[str, str] | None = None, json_data: dict[str, Any] | None = None
     ) -> Response:
+        if data is not None:
+            raise NotImplementedError("the Soroban RPC is asked in JSON only")
         seconds = settings.SOROBAN_TIMEOUT_SECONDS
         try:
-            with self._session().post(
-                url,
-                data=data,
-                json=json_data,
-                timeout=(min(_CONNECT_SECONDS, seconds), seconds),
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
+            with self._line(url).send("POST", url, None, json_data, seconds) as answer:
                 return _response(answer, time.monotonic() + seconds)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise Unavailable(f"the Soroban RPC does not answer: {words_of(error)}") from error
@@ -56,14 +50,14 @@ class RpcClient(BaseSyncClient):
         raise NotImplementedError("the Soroban RPC has no streams")
 
     def close(self) -> None:
-        if session := getattr(self._local, "session", None):
-            session.close()
+        if line := getattr(self._local, "line", None):
+            line.close()
 
-    def _session(self) -> requests.Session:
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-        session: requests.Session = self._local.session
-        return session
+    def _line(self, url: str) -> Line:
+        if not hasattr(self._local, "line"):
+            self._local.line = Line(url)
+        line: Line = self._local.line
+        return line
 
 
 def _response(answer: requests.Response, deadline: float) -> Response:

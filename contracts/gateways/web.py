@@ -56,6 +56,40 @@ class _Pause(Unavailable):
     """Worth another try of a read; leaves this module only as its parent."""
 
 
+class Line:
+    """A session to one server, for one thread. Proxies and certificates of the environment are looked up once and not
+    for each request, which takes longer than the request itself; so does making its headers.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._session = requests.Session()
+        self._settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        self._session.trust_env = False
+        self._plain = self._session.prepare_request(requests.Request("GET", url))
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        params: Parameters | None,
+        body: Mapping[str, Any] | None,
+        seconds: float,
+    ) -> requests.Response:
+        """Without following redirects; the answer's content is still to be read. Raises what requests raises."""
+        request = self._plain.copy()
+        request.method = method
+        request.prepare_url(url, params)
+        if body is not None:
+            request.prepare_body(None, None, json=body)
+        if self._session.cookies:
+            request.prepare_cookies(self._session.cookies)
+        timeout = (min(_CONNECT_SECONDS, seconds), seconds)
+        return self._session.send(request, timeout=timeout, allow_redirects=False, **self._settings)
+
+    def close(self) -> None:
+        self._session.close()
+
+
 class Web:
     """One session per thread and process: neither is shared safely by requests."""
 
@@ -85,12 +119,12 @@ class Web:
             raise Unavailable(f"the next page leads elsewhere: {link[:200]}")
         return path
 
-    def _session(self) -> requests.Session:
+    def _line(self) -> Line:
         """A forked worker must not talk over its parent's connections."""
         if getattr(self._sessions, "pid", None) != os.getpid():
-            self._sessions.pid, self._sessions.session = os.getpid(), requests.Session()
-        session: requests.Session = self._sessions.session
-        return session
+            self._sessions.pid, self._sessions.line = os.getpid(), Line(self._root)
+        line: Line = self._sessions.line
+        return line
 
     def _exchange(
         self,
@@ -102,15 +136,7 @@ class Web:
     ) -> Reply:
         seconds = settings.HEDERA_MIRROR_TIMEOUT_SECONDS
         try:
-            with self._session().request(
-                method,
-                self._root + path,
-                params=params,
-                json=body,
-                timeout=(min(_CONNECT_SECONDS, seconds), seconds),
-                stream=True,
-                allow_redirects=False,
-            ) as response:
+            with self._line().send(method, self._root + path, params, body, seconds) as response:
                 return _reply(response, time.monotonic() + seconds)
         except (requests.ConnectionError, urllib3.exceptions.ProtocolError) as error:
             raise _Pause(f"the mirror node cannot be reached: {words_of(error)}") from error

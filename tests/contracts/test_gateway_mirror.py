@@ -485,7 +485,7 @@ def test_one_client_serves_many_threads_with_a_session_each(server: WebServer) -
 
     def ask(_: int) -> int:
         barrier.wait()
-        sessions.add(id(found._web._session()))
+        sessions.add(id(found._web._line()))
         return len(found.transaction(TRANSACTION_ID))
 
     with ThreadPoolExecutor(8) as pool:

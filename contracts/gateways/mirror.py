@@ -104,12 +104,14 @@ class Mirror:
         until_ns: int | None = None,
         order: str = "asc",
         result: str | None = None,
+        only_received: bool = False,
     ) -> Iterator[TransactionRecord]:
         """What touched the account between two times, both included; `result` is success or fail.
 
-        Not only what it paid for: ask `.payer`.
+        Not only what it paid for: ask `.payer`. `only_received` leaves out what brought it neither hbar nor tokens.
         """
         params = _account_params(account, since_ns, until_ns, order, result)
+        params += [("type", "credit")] if only_received else []
         yield from self._pages("/transactions", params, "transactions", TransactionRecord.read)
 
     def newest_block(self) -> Block:

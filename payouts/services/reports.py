@@ -1,7 +1,7 @@
 """What another contract reports about our distributions and batches: evidence beside our own books, never money.
 
 Such a contract says whatever its owner lets it say, and its DistributionExecuted is another event than that of the
-payout contract, though it has the name. What it says is kept with the distribution, and compared once that has ended.
+payout contract, though it has the name. What it says is kept in the audit trail, beside what our books say by then.
 """
 
 import re

@@ -307,6 +307,17 @@ def test_one_look_at_each_by_hand(calls: Calls) -> None:
     assert len(calls.events()) == 1
 
 
+def test_a_look_by_hand_that_fails_keeps_no_other_from_its_look(calls: Calls, quick_retries: None) -> None:
+    calls.pay(calls.setting.holders[0])
+    calls.close_block()
+    asset = calls.setting.asset.address
+    calls.setting.world.fault("mirror.error_rate", status=503, match=f"contracts/{asset}/results/logs")
+    ended = run("sync_events", "--once")
+    assert ended.code == 1
+    assert f"asset token {asset}: the mirror node answered 503" in ended.out
+    assert len(calls.events()) == 1
+
+
 def test_a_look_by_hand_that_fails_says_why(calls: Calls, quick_retries: None) -> None:
     calls.setting.world.fault("mirror.error_rate", status=503)
     ended = run("sync_events", "--once", "--contract", calls.contract.address)

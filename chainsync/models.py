@@ -62,6 +62,11 @@ class EventListener(models.Model):
         blank=True,
         help_text="Stellar only: after which of the RPC's events the next reading starts.",
     )
+    interval_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="From look to look while nothing is awaited; empty: as the settings say.",
+    )
     next_read_at = models.DateTimeField(default=clock.now)
     failures = models.PositiveSmallIntegerField(default=0, help_text="Looks in a row that failed.")
     reached_at = models.CharField(

@@ -71,7 +71,7 @@ class EventListenerAdmin(EvidenceAdmin):
     actions_detail = ("look_now", "switch_on", "switch_off")
     fieldsets = (
         (None, {"fields": ("address", "network", "state", "follows", "kind", "speaks")}),
-        ("Looks", {"fields": ("read", "lag", "next_look", "failures", "problem")}),
+        ("Looks", {"fields": ("read", "lag", "interval_seconds", "next_look", "failures", "problem")}),
         (
             "How far",
             {

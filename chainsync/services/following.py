@@ -1,7 +1,7 @@
 """What is followed, and when each of it is looked at next: contracts that are in use, the assets that they pay, the
 tokens that they pay in, and contracts that report about an asset."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from django.conf import settings
@@ -114,6 +114,33 @@ def switch(followed: Followed, *, on: bool, by: str) -> bool:
     return bool(changed)
 
 
+LEAST_INTERVAL, LONGEST_INTERVAL = 2, 86_400
+
+
+class BadInterval(ValueError):
+    """Says in words which are good."""
+
+
+@transaction.atomic
+def set_interval(followed: Followed, seconds: int | None, *, by: str) -> None:
+    """From look to look of this one while nothing is awaited of it; None: as the settings say. Raises BadInterval."""
+    if seconds is not None and not LEAST_INTERVAL <= seconds <= LONGEST_INTERVAL:
+        raise BadInterval(
+            f"an interval is from {LEAST_INTERVAL} to {LONGEST_INTERVAL:,} seconds, not {seconds}"
+        )
+    listener = EventListener.objects.select_for_update().get(pk=listener_of(followed).pk)
+    before, after = (_seconds(one) for one in (listener.interval_seconds, seconds))
+    if before != after:
+        EventListener.objects.filter(pk=listener.pk).update(
+            interval_seconds=seconds, next_read_at=clock.now()
+        )
+        AuditEvent.write(followed, what="interval", source=before, target=after, reason="asked for", by=by)
+
+
+def _seconds(interval: int | None) -> str:
+    return "as the settings say" if interval is None else f"{interval} s"
+
+
 def listen() -> None:
     """What is in use and has no listener gets one."""
     contracts = _followed()
@@ -135,17 +162,20 @@ def _ring_due() -> None:
     urgent = urgent_listeners()
     # Urgent since its last look: its event may come before the quiet interval is over.
     urgent.filter(failures=0, next_read_at__gt=now + active).update(next_read_at=now + active)
-    _ring(urgent, at=now + active)
+    _ring(urgent, every=active)
     # What was urgent is not due any more.
-    _ring(followed_listeners(), at=now + quiet)
+    others = followed_listeners()
+    for seconds in filter(None, others.values_list("interval_seconds", flat=True).distinct()):
+        _ring(others.filter(interval_seconds=seconds), every=timedelta(seconds=seconds))
+    _ring(others.filter(interval_seconds=None), every=quiet)
 
 
 @transaction.atomic
-def _ring(listeners: QuerySet[EventListener], *, at: datetime) -> None:
+def _ring(listeners: QuerySet[EventListener], *, every: timedelta) -> None:
     """Whoever moves the time of the next look on rings."""
     due = listeners.select_for_update(skip_locked=True, of=("self",)).filter(next_read_at__lte=clock.now())
     pks = list(due.order_by("next_read_at").values_list("pk", flat=True)[:MOST_RINGS])
-    EventListener.objects.filter(pk__in=pks).update(next_read_at=at)
+    EventListener.objects.filter(pk__in=pks).update(next_read_at=clock.now() + every)
     for pk in pks:
         ring("chainsync.follow", pk)
 

@@ -273,7 +273,9 @@ def settle_doubts(followed: Followed) -> None:
     of the others, so that many ghosts do not hide one that is real.
     """
     rows = ChainEvent.objects.of(followed.network, followed.address).unprocessed().filter(is_proved=False)
-    doubtful = {row.pk: row for row in [*rows.order_by("-pk")[:MOST_DOUBTS], *rows.order_by("?")[:MOST_DOUBTS]]}
+    doubtful = {
+        row.pk: row for row in [*rows.order_by("-pk")[:MOST_DOUBTS], *rows.order_by("?")[:MOST_DOUBTS]]
+    }
     settled = [event for event in proved([as_new(row) for row in doubtful.values()]) if event.is_proved]
     if settled:
         with transaction.atomic():

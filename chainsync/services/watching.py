@@ -53,7 +53,7 @@ def overdue(now: datetime) -> list[Overdue]:
     """The enabled listeners that were not looked at with success for two intervals, in the order of their numbers."""
     urgent = set(urgent_listeners().values_list("pk", flat=True))
     rows = followed_listeners().order_by("pk")
-    found = [Overdue(row, _interval(is_urgent=row.pk in urgent)) for row in rows]
+    found = [Overdue(row, _interval(row, is_urgent=row.pk in urgent)) for row in rows]
     return [one for one in found if now - last_success(one.listener) > INTERVALS * one.interval]
 
 
@@ -66,7 +66,9 @@ def watch() -> None:
             _watch_quarantine()
 
 
-def _interval(*, is_urgent: bool) -> timedelta:
+def _interval(listener: EventListener, *, is_urgent: bool) -> timedelta:
+    if listener.interval_seconds is not None and not is_urgent:
+        return timedelta(seconds=listener.interval_seconds)
     active, quiet = settings.BLOCKCHAIN_POLLING_INTERVAL_ACTIVE, settings.BLOCKCHAIN_POLLING_INTERVAL
     return timedelta(milliseconds=active if is_urgent else quiet)
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management.base import CommandError
 
 from chainsync import processors
 from chainsync.followed import listener_of
@@ -69,6 +70,31 @@ def test_a_contract_whose_events_are_awaited_is_looked_at_every_two_seconds(
     # It need not wait until the quiet interval is over.
     awaited.append(calls.contract.pk)
     assert next_look() <= timedelta(seconds=2)
+
+
+def test_a_listener_has_an_interval_of_its_own_until_its_events_are_awaited(
+    calls: Calls, pump: Pump, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = calls.contract.address
+    awaited: list[int] = []
+    monkeypatch.setattr(processors, "_awaited", [lambda: awaited])
+
+    def next_look() -> float:
+        follow_due()
+        return (listener_of(calls.contract).next_read_at - clock.now()).total_seconds()
+
+    run("add_listener", address, "--every", "300")
+    assert 290 < next_look() <= 300
+    awaited.append(calls.contract.pk)
+    assert next_look() <= 2
+    awaited.clear()
+    run("add_listener", address, "--every", "default")
+    assert 55 < next_look() <= 60
+    changes = AuditEvent.objects.filter(what="interval").order_by("pk").values_list("source", "target")
+    assert list(changes) == [("as the settings say", "300 s"), ("300 s", "as the settings say")]
+    for wrong in ("1", "86401"):
+        with pytest.raises(CommandError, match=r"an interval is from 2 to 86,400 seconds, not \d+"):
+            run("add_listener", address, "--every", wrong)
 
 
 def test_a_look_of_the_last_seconds_counts_for_this_one(calls: Calls) -> None:

@@ -6,11 +6,16 @@ from django.core.management.base import BaseCommand, CommandError
 from chainsync.followed import Followed
 from chainsync.management.followed import BAD_INPUT, asset_at, followed_at
 from chainsync.services.adding import REPORTING, NotAdded, add_reporter
-from chainsync.services.following import switch
+from chainsync.services.following import BadInterval, set_interval, switch
 from contracts.gateways.errors import GatewayError
 from contracts.management.users import current_user
 
 UNANSWERED = 1
+DEFAULT = "default"
+
+
+def _interval(words: str) -> int | str:
+    return words if words == DEFAULT else int(words)
 
 
 class Command(BaseCommand):
@@ -29,15 +34,29 @@ class Command(BaseCommand):
             choices=sorted(REPORTING),
             help="a contract that reports: the version of its events",
         )
+        parser.add_argument(
+            "--every",
+            metavar="SECONDS",
+            type=_interval,
+            help="from look to look while nothing is awaited, or the word default: as the settings say",
+        )
         parser.add_argument("--asset", metavar="ADDRESS", help="with --interface: what it reports about")
 
     def handle(self, *args: Any, **options: Any) -> None:
         followed = self._added(**options) if options["interface"] else followed_at(options["address"])
+        if options["every"]:
+            self._set_interval(followed, options["every"])
         changed = switch(followed, on=not options["off"], by=current_user())
         is_new = options["interface"] and not options["off"]
         state = "is not followed" if options["off"] else "is followed"
         since = " from now on" if changed or is_new else " already"
         self.stdout.write(f"{followed.address} {state}{since}")
+
+    def _set_interval(self, followed: Followed, every: int | str) -> None:
+        try:
+            set_interval(followed, None if every == DEFAULT else int(every), by=current_user())
+        except BadInterval as error:
+            raise CommandError(str(error), returncode=BAD_INPUT) from None
 
     def _added(self, *, address: str, interface: str, asset: str | None, **_: Any) -> Followed:
         if not asset:

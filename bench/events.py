@@ -28,6 +28,7 @@ from devnet.services.redis import Redis
 
 FULL_EVENTS, SMALL_EVENTS = 20_000, 2_000
 ROUNDS = 3
+FEWER_PAYOUTS = 10
 WARM_UP = 200
 FULL_HOLDERS, SMALL_HOLDERS = (10_000, 100_000), (1_000, 10_000)
 CONTRACT, WARM_CONTRACT, ASSET = 5_001, 5_002, 6_001
@@ -151,6 +152,8 @@ def events(home: Path, count: int, *, rounds: int = ROUNDS, profile: str = "") -
 
 
 def _of_mix(bench: Bench, mix: str, count: int, rounds: int, profile: str) -> dict[str, Any]:
+    if mix == "payouts":
+        count //= FEWER_PAYOUTS  # each moves a hundred lines
     contracts = {str(WARM_CONTRACT): min(WARM_UP, count), str(CONTRACT): count}
     until = int(time.time())
     first = until - BEHIND_SECONDS - count // LOGS_OF_A_TRANSACTION * TRANSACTION_NS // NANOSECONDS

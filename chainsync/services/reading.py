@@ -13,6 +13,7 @@ from itertools import islice
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 
 from chainsync.followed import Followed, interface_of, listener_of
 from chainsync.models import MOST_ROWS, ChainEvent, EventListener
@@ -113,11 +114,12 @@ def _reaches(listener: EventListener, through: str, has_log: bool) -> bool:
 
 
 def _read(followed: Followed, listener: EventListener) -> None:
+    is_rescan = listener.rescanned_at is None or clock.now() - listener.rescanned_at >= RESCAN_EVERY
+    since = _start(followed, listener, back_ns=RESCAN_NS if is_rescan else 0)
     # The cursor may stand on a log that means nothing to us: what is older than it need not be shown again.
     # Where logs are taken without a proof, one that never was would be waited for in vain.
-    known = _newest_known(followed) if listener.kind == Kind.CONTRACT else ""
+    known = _newest_known(followed, since=since) if listener.kind == Kind.CONTRACT else ""
     passed = listener.cursor_at
-    is_rescan = listener.rescanned_at is None or clock.now() - listener.rescanned_at >= RESCAN_EVERY
     try:
         chain_ns = end_of_chain(listener)
         if is_rescan:
@@ -126,7 +128,7 @@ def _read(followed: Followed, listener: EventListener) -> None:
         reached = _read_pages(
             followed,
             listener,
-            since=_start(followed, listener, back_ns=RESCAN_NS if is_rescan else 0),
+            since=since,
             until=clock.consensus_text(chain_ns - UNSETTLED_NS),
         )
     except GatewayError as error:
@@ -173,10 +175,10 @@ def check_network(followed: Followed) -> None:
         )
 
 
-def _newest_known(followed: Followed) -> str:
-    """The time of the newest proved event, our own calls' included."""
+def _newest_known(followed: Followed, *, since: str) -> str:
+    """Of those that a reading from there on has to show."""
     rows = ChainEvent.objects.of(followed.network, followed.address).filter(is_proved=True)
-    return rows.order_by("-consensus_at").values_list("consensus_at", flat=True).first() or ""
+    return rows.filter(consensus_at__gte=since).aggregate(at=Max("consensus_at"))["at"] or ""
 
 
 def note(listener: EventListener, **columns: object) -> None:

@@ -20,7 +20,7 @@ from contracts import clock
 from contracts.gateways.errors import Unavailable
 from contracts.models import Contract
 from tests.chain_events import moment, result_event
-from tests.factories import ContractFactory
+from tests.factories import ContractFactory, DistributionFactory
 from tests.world import Setting, World
 
 
@@ -108,6 +108,23 @@ def test_reading_again_stores_and_asks_for_nothing_twice(calls: Calls, requests_
 
     assert len(calls.events()) == 4
     assert not [path for path in requests_seen if "/contracts/results/0x" in path]
+
+
+def test_what_is_older_than_where_a_reading_begins_need_not_be_shown_again(calls: Calls) -> None:
+    calls.close_block()
+    visible(calls)
+    assert ChainEvent.objects.filter(key__startswith="roles:", is_proved=True).exists()
+    assert listener_of(calls.contract).cursor_at == ""
+
+    # From here on only what came after the snapshot of what is to be paid is read, and nothing came.
+    calls.setting.world.advance(5)
+    since = clock.consensus_text(clock.now_ns())
+    DistributionFactory(
+        asset=calls.setting.asset, planned=True, status="PROCESSING", snapshot_consensus_at=since
+    )
+    calls.close_block()
+    visible(calls)
+    assert listener_of(calls.contract).last_error == ""
 
 
 def test_the_cursor_stays_a_minute_behind_the_chain_and_then_follows(calls: Calls) -> None:

@@ -186,6 +186,8 @@ class TestNobodyWaitsForEver:
         contract = investment(world)
         (pk,) = open_tickets([contract.address])
         world.control.do_set_reserve_answer(contract.address, 5)
+        # The answer is still on its way when the page takes its locks.
+        world.fault("soroban.latency_ms", ms=1_000)
 
         def read_a_page() -> None:
             with transaction.atomic():

@@ -168,11 +168,11 @@ def check_network(followed: Followed) -> None:
     if not isinstance(followed, Contract | Asset):
         return
     found = mirror().contract(followed.address)
-    if found is None or (followed.evm_address and found.evm_address != followed.evm_address):
-        what = "another contract" if found else "no contract"
-        raise Unavailable(
-            f"the mirror node has {what} at {followed.address}: HEDERA_MIRROR_URL is not that of {followed.network}"
-        )
+    network = f"HEDERA_MIRROR_URL is not that of {followed.network}"
+    if found is None:
+        raise Unavailable(f"the mirror node has no contract at {followed.address}: {network}")
+    if followed.evm_address and found.evm_address != followed.evm_address:
+        raise Unavailable(f"the mirror node has another contract at {followed.address}: {network}")
 
 
 def _newest_known(followed: Followed, *, since: str) -> str:

@@ -105,11 +105,11 @@ def test_a_dropped_connection_is_judged_by_what_had_been_sent(
 def test_no_request_takes_longer_than_the_setting(
     desk: Office, match: str, error: type[GatewayError]
 ) -> None:
-    desk.faults.set("custody.latency_ms", {"ms": 2_000}, count=1, match=match)
+    desk.faults.set("custody.latency_ms", {"ms": 10_000}, count=1, match=match)
     begun = time.monotonic()
     with pytest.raises(error, match="ReadTimeout"):
         desk.sign(timeout_seconds=0.2)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 8
 
 
 def test_nobody_listening_means_nothing_was_accepted(desk: Office) -> None:

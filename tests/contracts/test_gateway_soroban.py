@@ -197,11 +197,11 @@ def test_a_slow_node_is_given_up_after_the_timeout(
     world: World, contract: Contract, settings: Settings
 ) -> None:
     settings.SOROBAN_TIMEOUT_SECONDS = 1
-    world.fault("soroban.latency_ms", ms=2_500)
+    world.fault("soroban.latency_ms", ms=10_000)
     begin = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer"):
         soroban.reserve_shortfall(contract["contract"])
-    assert time.monotonic() - begin < 2.4
+    assert time.monotonic() - begin < 8
 
 
 class TestSending:

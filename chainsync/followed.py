@@ -33,6 +33,15 @@ def followed_by(listener: EventListener) -> Followed:
     return found
 
 
+def as_people_know(listener: EventListener) -> Contract | Asset | EventListener:
+    """What notices are about: the contract or asset. Payment tokens, and contracts that report, by their listener."""
+    try:
+        followed = followed_by(listener)
+    except NotFollowed:
+        return listener
+    return followed if isinstance(followed, Contract | Asset) else listener
+
+
 def interface_of(followed: Followed) -> str:
     """As processors are registered for: lccf/1.1, investment/1, ats/8, erc20/1, reports/seed."""
     match followed:

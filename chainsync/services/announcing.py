@@ -2,10 +2,10 @@
 
 from django.db import transaction
 
-from chainsync.followed import NotFollowed, followed_by
+from chainsync.followed import as_people_know
 from chainsync.models import Difference, EventListener
 from contracts.amounts import counted
-from contracts.models import Asset, Contract, Notice
+from contracts.models import Notice
 from contracts.services.notices import open_notice, resolve_notice
 
 CAUSE = Notice.Cause.DIFFERS
@@ -20,7 +20,7 @@ TO_DO = (
 @transaction.atomic
 def tell_differences(listener: EventListener) -> None:
     """Opens a notice while a difference is open, brings its words up to date, and resolves it when none is."""
-    subject = _subject(listener)
+    subject = as_people_know(listener)
     rows = Difference.objects.of(listener.network, listener.address).open().order_by("found_at", "pk")
     words = [f"{row.get_kind_display()}, {row.day}: {row.words}" for row in rows[:MOST_SHOWN]]
     if not words:
@@ -29,12 +29,3 @@ def tell_differences(listener: EventListener) -> None:
     news = f"{counted(rows.count(), 'difference')} between the events of {listener} and the chain."
     text = "\n".join((news, "", *words, "", TO_DO))
     open_notice(subject, cause=CAUSE, title=f"Events of {listener.address} differ from the chain", text=text)
-
-
-def _subject(listener: EventListener) -> Contract | Asset | EventListener:
-    """What people know; what only reports, by its listener."""
-    try:
-        followed = followed_by(listener)
-    except NotFollowed:
-        return listener
-    return followed if isinstance(followed, Contract | Asset) else listener

@@ -144,12 +144,12 @@ def _seconds(interval: int | None) -> str:
 def listen() -> None:
     """What is in use and has no listener gets one."""
     contracts = _followed()
+    known = EventListener.objects.filter(network=OuterRef("network"), address=OuterRef("address"))
     for kind, rows in (
         (Kind.CONTRACT, contracts),
         (Kind.ASSET, _assets(contracts)),
         (Kind.TOKEN, _tokens(contracts)),
     ):
-        known = EventListener.objects.filter(network=OuterRef("network"), address=OuterRef("address"))
         new = rows.exclude(Exists(known)).values_list("network", "address")
         listeners = [EventListener(network=network, address=address, kind=kind) for network, address in new]
         EventListener.objects.bulk_create(listeners, ignore_conflicts=True)

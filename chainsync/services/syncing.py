@@ -82,7 +82,7 @@ def refresh_asset(pk: int) -> None:
         asset = Asset.objects.get(pk=pk)
         block = mirror().newest_block()
         if asset.changed_at and (asset.facts_as_of is None or asset.changed_at > asset.facts_as_of):
-            _store_facts(asset, read_asset(asset.address) | _facts(asset, block.number), block)
+            _read_facts(asset, block)
         last = ""
         while holders := _outdated_after(asset, last):
             _read_balances(asset, holders, block)
@@ -110,7 +110,7 @@ def _sync(asset: Asset) -> None:
         return
     try:
         block = mirror().newest_block()
-        _store_facts(asset, read_asset(asset.address) | _facts(asset, block.number), block)
+        _read_facts(asset, block)
         count = _read_holders(asset, block)
     except (GatewayError, NotRegistered) as error:
         _move(asset, Status.FAILED, sync_error=f"{type(error).__name__}: {error}")
@@ -141,8 +141,9 @@ def _facts(asset: Asset, block: int) -> dict[str, Any]:
     }
 
 
-def _store_facts(asset: Asset, facts: dict[str, Any], block: Block) -> None:
+def _read_facts(asset: Asset, block: Block) -> None:
     """What was read at a later block stays."""
+    facts = read_asset(asset.address) | _facts(asset, block.number)
     as_of = clock.from_ns(block.to_ns)
     rows = Asset.objects.filter(pk=asset.pk).exclude(facts_as_of__gt=as_of)
     rows.update(facts_as_of=as_of, **facts)

@@ -51,7 +51,8 @@ def read_token(token: Token, listener: EventListener) -> Reading:
         note(listener, last_error=str(error))
         raise
     finally:
-        note(listener, window_seconds=pace.learned)
+        if pace.learned != listener.window_seconds:
+            note(listener, window_seconds=pace.learned)
     note(
         listener,
         read_until=max(listener.read_until, clock.consensus_text(end)),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Min
 
-from chainsync.followed import NotFollowed, followed_by
+from chainsync.followed import as_people_know
 from chainsync.models import ChainEvent, EventListener
 from chainsync.services.following import followed_listeners, urgent_listeners
 from contracts import clock
@@ -95,7 +95,7 @@ def _watch_quarantine() -> None:
 
 def _tell_missed(one: Overdue) -> None:
     listener, seconds = one.listener, int(one.interval.total_seconds())
-    subject, since = _subject(listener), moment(last_success(listener))
+    subject, since = as_people_know(listener), moment(last_success(listener))
     begun = f"since {since}" if listener.read_at else f"ever, and it is to be followed since {since}"
     text = _text(
         f"Nothing was read from the chain of {_name(subject)} {begun}: {INTERVALS} intervals of {seconds} s have "
@@ -111,7 +111,7 @@ def _tell_missed(one: Overdue) -> None:
 
 def _tell_quarantined(listener: EventListener, count: int, first: ChainEvent) -> None:
     """Except of a contract that is FINISHED: with it all of its notices were resolved."""
-    subject = _subject(listener)
+    subject = as_people_know(listener)
     if isinstance(subject, Contract) and subject.status == Contract.Status.FINISHED:
         return
     text = _text(
@@ -154,15 +154,6 @@ def _looked_again(notice: Notice, listener: EventListener) -> str:
 def _nothing_quarantined(notice: Notice, listener: EventListener) -> str:
     events = ChainEvent.objects.of(listener.network, listener.address).quarantined()
     return "" if events.exists() else "No event of it is quarantined any more."
-
-
-def _subject(listener: EventListener) -> Subject:
-    """What people know: the contract or asset. Payment tokens, and contracts that report, by their listener."""
-    try:
-        followed = followed_by(listener)
-    except NotFollowed:
-        return listener
-    return followed if isinstance(followed, Contract | Asset) else listener
 
 
 def _name(subject: Subject) -> str:

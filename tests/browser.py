@@ -14,6 +14,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 
 from devnet.ports import free_port
+from tests.patience import PATIENCE
 
 FLAGS = (
     "--headless",
@@ -28,7 +29,6 @@ FLAGS = (
     "--no-proxy-server",
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-PATIENCE = 15
 
 
 def missing() -> str:
@@ -143,5 +143,5 @@ def _ask(method: str, url: str, body: dict[str, Any] | None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=60) as answer:
+    with opener.open(request, timeout=PATIENCE) as answer:
         return json.load(answer)["value"]

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 from django.db import connection
 
+from tests.patience import PATIENCE
 
-def together(*jobs: Callable[[], object], seconds: float = 60) -> list[BaseException]:
+
+def together(*jobs: Callable[[], object], seconds: float = PATIENCE) -> list[BaseException]:
     """Lets all jobs begin at the same moment and waits for their ends; gives what went wrong in them."""
     start = threading.Barrier(len(jobs))
     trouble: list[BaseException] = []

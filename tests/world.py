@@ -22,6 +22,7 @@ from contracts.services.registering import NewAsset, add_asset, add_wallet
 from devnet.records import Record
 from devnet.runtime import Devnet
 from payouts.models import Batch, Distribution
+from tests.patience import PATIENCE
 
 BEAT_TASKS = ("contracts.sweep", "contracts.guard_wallets", "payouts.sweep", "reserves.sweep")
 FEES_TINYBARS = 1_000 * 100_000_000
@@ -104,7 +105,7 @@ class World:
 
     def wait_for(self, transaction_id: str) -> None:
         """Until a transaction has reached consensus and mirrors without lag show it."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while not self.net.ledger.by_id(transaction_id):
             assert time.monotonic() < deadline, f"{transaction_id} did not reach consensus"
             time.sleep(0.01)
@@ -198,7 +199,7 @@ class Pump:
             self.world.advance(1)
         self.drain()
 
-    def run(self, until: Callable[[], bool], *, seconds: float = 30) -> None:
+    def run(self, until: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
         """Drains and sweeps until the condition holds; fails when it does not in time."""
         deadline = time.monotonic() + seconds
         while True:
@@ -209,7 +210,9 @@ class Pump:
                 raise AssertionError(f"not reached in {seconds} s: {_state()}")
             self.tick()
 
-    def until_status(self, distribution: Distribution, *statuses: str, seconds: float = 30) -> Distribution:
+    def until_status(
+        self, distribution: Distribution, *statuses: str, seconds: float = PATIENCE
+    ) -> Distribution:
         def reached() -> bool:
             distribution.refresh_from_db()
             return distribution.status in statuses

@@ -16,6 +16,7 @@ from django.conf import settings
 from contracts import abi, clock
 from contracts.doorbell import ring
 from contracts.faults import fault_point
+from contracts.gateways.errors import GatewayError, Throttled
 from contracts.gateways.mirror import ContractResult, Log, TransactionRecord, mirror
 from contracts.models import ContractTransaction
 from contracts.services import absence
@@ -32,6 +33,7 @@ SUCCEEDED = fault_point("transaction.succeeded", scenario="payout")
 FAILED = fault_point("transaction.failed", scenario="revert")
 EXPIRED = fault_point("transaction.expired", scenario="lost")
 
+IN_PART = "the mirror node has it only in part"
 NEVER_SENT = "never sent, and the chain has passed its validity"
 NEXT_LOOK = timedelta(seconds=1)
 SLOW_LOOK = timedelta(seconds=5)
@@ -66,10 +68,38 @@ def _look_at_chain(row: ContractTransaction, *, if_absent: Callable[[ContractTra
 
         resolving_stellar.look(row)
         return
-    if (record := _record(row)) is not None:
+    try:
+        record = _record(row)
+    except Throttled:
+        raise
+    except GatewayError:
+        if not _is_known_by_its_result(row):
+            raise
+        return
+    if record is not None:
         found_on_chain(row, record)
     else:
         if_absent(row)
+
+
+def _is_known_by_its_result(row: ContractTransaction) -> bool:
+    """Whether the mirror node has the call's result, where its record is not to be had; a success ends the row.
+
+    A mirror node serves results apart from transactions. A final result of our bytes says as much of a success as the
+    record does, but for the fee; a failure waits for its record, which has the last word on it. Raises a GatewayError.
+    """
+    result = mirror().contract_result(row.transaction_id or "")
+    ours = [digest for digest in _hashes(row) if result and digest.startswith(result.hash.hex() or "none")]
+    if result is None or not ours:
+        return False
+    if not result.is_final or result.result != "SUCCESS":
+        later(row, IN_PART)
+        return True
+    FOUND.reach(row.subject)
+    if row.status == Status.SUBMITTED or note_sending(row):
+        facts = {"consensus_at": result.consensus_at, "hash": ours[0], "gas_used": result.gas_used}
+        _succeed(row, result, facts)
+    return True
 
 
 def _not_found_unless_stopped(row: ContractTransaction) -> None:
@@ -81,8 +111,11 @@ def _not_found_unless_stopped(row: ContractTransaction) -> None:
 
 
 def _record(row: ContractTransaction) -> TransactionRecord | None:
-    hashes = {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
-    return own_record(row, mirror().transaction(row.transaction_id or ""), hashes)
+    return own_record(row, mirror().transaction(row.transaction_id or ""), _hashes(row))
+
+
+def _hashes(row: ContractTransaction) -> set[str]:
+    return {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
 
 
 def own_record(
@@ -110,7 +143,7 @@ def found(row: ContractTransaction, record: TransactionRecord, result: ContractR
     """
     result = result if result and result.is_final else None
     if result is None and _needs_result(row, record):
-        later(row, "the mirror node has it only in part")
+        later(row, IN_PART)
         return
     FOUND.reach(row.subject)
     if row.status != Status.SUBMITTED and not note_sending(row):
@@ -252,6 +285,8 @@ def _not_found(row: ContractTransaction) -> None:
         expire(row, NEVER_SENT, only_if={"broadcast_started_at": None})
     elif (record := _record(row)) is not None:  # a look counts only when it comes after the chain's time
         found_on_chain(row, record)
+    elif _is_known_by_its_result(row):
+        return
     elif words := absence.proof_of(row):
         expire(row, words)
     elif row.has_guard:

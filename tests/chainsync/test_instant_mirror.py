@@ -10,6 +10,7 @@ from bench.instant_chain import BALANCE, UNITS, evm_address, holder, last_place
 from contracts import abi
 from contracts.gateways.errors import Refused
 from contracts.gateways.mirror import Mirror
+from tests.patience import PATIENCE
 
 FIRST, UNTIL = 1_795_000_000, 1_795_000_500
 PAYOUTS, SMALL, UNKNOWN, TRANSFERS, ASSET = 5_001, 5_002, 5_003, 5_004, 6_001
@@ -46,7 +47,7 @@ def test_a_page_may_end_within_a_transaction(url: str) -> None:
     path, seen = f"/api/v1/contracts/0.0.{SMALL}/results/logs?limit=95&order=asc&timestamp=gte:{START}", []
     sizes = []
     while path:
-        answer = requests.get(url + path, timeout=5).json()
+        answer = requests.get(url + path, timeout=PATIENCE).json()
         sizes.append(len(answer["logs"]))
         seen += [(log["timestamp"], log["index"]) for log in answer["logs"]]
         path = answer["links"]["next"]
@@ -58,7 +59,7 @@ def test_bounds_of_time(mirror: Mirror, url: str) -> None:
     until = f"{FIRST}.020000000"
     assert len(list(mirror.logs(f"0.0.{SMALL}", since=f"{FIRST}.010000000", until=until))) == 20
     path = f"{url}/api/v1/contracts/0.0.{SMALL}/results/logs?order=asc&timestamp={until}&index=gte:8"
-    assert [log["index"] for log in requests.get(path, timeout=5).json()["logs"]] == [8, 9]
+    assert [log["index"] for log in requests.get(path, timeout=PATIENCE).json()["logs"]] == [8, 9]
 
 
 def test_a_log_stands_in_the_result_of_its_transaction(mirror: Mirror) -> None:

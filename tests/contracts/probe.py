@@ -58,12 +58,12 @@ class Probe:
                 has_guard=has_guard,
             )
 
-    def until(self, row: ContractTransaction, *statuses: str, seconds: float = 20) -> ContractTransaction:
+    def until(self, row: ContractTransaction, *statuses: str) -> ContractTransaction:
         def reached() -> bool:
             row.refresh_from_db()
             return row.status in statuses
 
-        self.pump.run(reached, seconds=seconds)
+        self.pump.run(reached)
         return row
 
     def submitted(self) -> ContractTransaction:

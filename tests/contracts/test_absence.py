@@ -77,7 +77,7 @@ def test_under_a_hold_the_payer_sends_nothing_not_even_to_itself(probe: Probe) -
 def test_a_transfer_that_gets_lost_itself_is_sent_again_like_any_call(probe: Probe) -> None:
     row = past(probe, has_guard=False)
     probe.world.fault("consensus.lose", match="proof:", count=1)
-    probe.until(row, Status.EXPIRED, seconds=60)
+    probe.until(row, Status.EXPIRED)
 
     (proof,) = proofs()
     probe.until(proof, Status.SUCCEEDED)

@@ -23,6 +23,7 @@ from contracts.gateways.errors import Busy, GatewayError, OutcomeUnknown, Refuse
 from contracts.gateways.records import NodeAddress
 from tests.contracts.consensus_node import ConsensusNode
 from tests.contracts.test_gateway_hedera_bodies import SPEC
+from tests.patience import PATIENCE
 
 KEY = PrivateKey.generate_ed25519()
 
@@ -185,7 +186,7 @@ def test_nothing_is_left_open_after_many_sendings(node: ConsensusNode) -> None:
     before = threading.active_count()
     for _ in range(20):
         assert send() is None
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert threading.active_count() <= before

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts.services import resolving
 from tests.contracts.probe import Probe, Status, looks, lost
 
 
@@ -77,3 +78,57 @@ def test_our_own_clock_alone_expires_nothing(probe: Probe) -> None:
     looks(probe, row, 4, apart=31)
 
     assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
+
+
+def test_a_call_whose_record_cannot_be_read_is_known_by_its_result(probe: Probe, quick_retries: None) -> None:
+    row = probe.on_chain()
+    probe.world.fault("mirror.error_rate", match="/transactions", status=503)
+
+    probe.until(row, Status.SUCCEEDED)
+
+    (record,) = probe.executed(row)
+    assert row.consensus_at.replace(".", "") == str(record.consensus_ns)
+    assert row.hash == record.hash.hex() and row.fee_units is None
+    assert row.result is not None and row.result["output"]
+
+
+def test_a_failure_waits_for_its_record(probe: Probe, quick_retries: None) -> None:
+    probe.world.fault("consensus.gas", base=3_000_000)
+    row = probe.on_chain()
+    probe.world.fault("mirror.error_rate", match="/transactions", status=503)
+    looks(probe, row, 3, apart=2)
+    assert row.status == Status.SUBMITTED
+
+    probe.world.clear("mirror.error_rate")
+    assert probe.until(row, Status.FAILED).error_class == "INSUFFICIENT_GAS"
+
+
+def test_a_result_with_bytes_that_are_not_ours_says_nothing(
+    probe: Probe, quick_retries: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = probe.on_chain()
+    probe.world.fault("mirror.error_rate", match="/transactions", status=503)
+    monkeypatch.setattr(resolving, "_hashes", lambda row: {"ab" * 48})
+    probe.until_waiting(row, "the mirror node does not answer")
+
+    assert row.status == Status.SUBMITTED
+
+
+def test_a_call_that_has_a_result_is_not_absent(probe: Probe) -> None:
+    """The mirror node answers 404 for its record, and its validity is over."""
+    row = probe.on_chain()
+    probe.world.fault("mirror.not_found", match="/transactions/")
+    probe.pass_validity(row)
+
+    assert probe.until(row, Status.SUCCEEDED).absent_looks == 0
+
+
+def test_a_result_in_part_is_waited_for_after_the_validity_too(probe: Probe) -> None:
+    row = probe.on_chain()
+    probe.world.fault("mirror.not_found", match="/transactions/")
+    probe.world.fault("mirror.partial")
+    probe.pass_validity(row)
+    looks(probe, row, 4, apart=31)
+
+    assert (row.status, row.absent_looks) == (Status.SUBMITTED, 0)
+    assert row.waiting_reason == "the mirror node has it only in part"

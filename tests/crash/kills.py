@@ -24,6 +24,7 @@ from devnet.services.postgres import Postgres
 from devnet.services.processes import read_pid
 from devnet.services.redis import Redis
 from payouts.services.starting import AlreadyStarted
+from tests.patience import PATIENCE
 
 PROCESSES = ("web", "worker", "signer", "beat")
 # Workers and signers have the most to lose, so they die more often.
@@ -32,7 +33,7 @@ PAUSES = (0.2, 1.5)
 LIVES = (0.0, 6.0)
 HOLDERS = 1_000
 SIDE_BY_SIDE = 2
-BACK_SECONDS = 30.0
+BACK_SECONDS = PATIENCE
 ENDS_SECONDS = 180.0
 T = TypeVar("T")
 

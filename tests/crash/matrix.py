@@ -156,7 +156,7 @@ class Matrix(Desk):
         runs = [self.armed_run("lost", point) for point in points]
         with self.fault("consensus.lose", match="batch:"):
             self.start(runs)
-            self.wait(runs, lambda run: _calls(run, "SUBMITTED") > 0, seconds=40)
+            self.wait(runs, lambda run: _calls(run, "SUBMITTED") > 0)
             # Resends of the same bytes must not reach consensus either until the window is over.
             self.devnet.advance(EXPIRY_SECONDS)
         self.wait(runs, lambda run: self.has_ended(run) and self.was_hit(run))
@@ -168,7 +168,7 @@ class Matrix(Desk):
         runs = [self.armed_run("approval", point) for point in points]
         with self.fault("custody.approval", {"mode": "pending"}):
             self.start(runs)
-            self.wait(runs, lambda run: self.was_hit(run) and _is_held(run, Hold.Cause.CUSTODY), seconds=40)
+            self.wait(runs, lambda run: self.was_hit(run) and _is_held(run, Hold.Cause.CUSTODY))
         for run in runs:
             run.facts["held_for_approval"] = _is_held(run, Hold.Cause.CUSTODY)
         self.devnet.approve()
@@ -180,7 +180,7 @@ class Matrix(Desk):
         points = [name for name, point in faults.REGISTRY.items() if point.scenario == "shortfall"]
         runs = [self.armed_run("shortfall", point, fund=POOL_UNITS - 1) for point in points]
         self.start(runs)
-        self.wait(runs, lambda run: _is_held(run, Hold.Cause.RESERVE), seconds=40)
+        self.wait(runs, lambda run: _is_held(run, Hold.Cause.RESERVE))
         for run in runs:
             run.distribution.refresh_from_db()
             run.facts["held_words"] = run.distribution.status_reason

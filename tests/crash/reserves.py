@@ -29,8 +29,9 @@ from devnet import crash
 from payouts.services.starting import execute_distribution
 from reserves.models import PaymentAvailability
 from reserves.services.ticketing import open_tickets
+from tests.patience import PATIENCE
 
-WAIT_SECONDS = 90
+WAIT_SECONDS = PATIENCE
 MOST_WAVES = 3
 SIDE_BY_SIDE = 5
 DAY = 86_400

@@ -21,10 +21,11 @@ from devnet.services.postgres import Postgres
 from devnet.services.processes import end, wait_until
 from devnet.services.stack import Stack
 from tests.crash.claims import ROOT, claim_wallets
+from tests.patience import PATIENCE
 
 ANSWER = "answer: "  # of the clerk
-START_SECONDS = 60
-STOP_SECONDS = 60
+START_SECONDS = PATIENCE
+STOP_SECONDS = PATIENCE
 SHORT = {
     "EXPIRY_MARGIN_SECONDS": "2",
     "LOOK_SPACING_SECONDS": "1",

@@ -16,6 +16,7 @@ from devnet.services.postgres import Postgres, binaries
 from devnet.services.processes import wait_until
 from tests.crash.shares import on_chain, owed
 from tests.crash.stacks import Network, Site, copy_home, running
+from tests.patience import PATIENCE
 
 Runs = dict[str, dict[str, Any]]
 INSTANCE = "acme"
@@ -28,7 +29,7 @@ SMALL = {
 }
 HOLDERS = 200
 CUSTODY_MS = 1_200
-ENDS_SECONDS = 120
+ENDS_SECONDS = PATIENCE
 POLL_SECONDS = 0.5
 SWEEPS_SECONDS = 6
 

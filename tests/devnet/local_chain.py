@@ -24,6 +24,7 @@ from devnet.artifacts import artifact
 from devnet.records import NS, Record
 from devnet.runtime import Devnet
 from devnet.transactions import id_text
+from tests.patience import PATIENCE
 
 BLOCK_SECONDS = 0.1
 CONSENSUS_SECONDS = 0.02
@@ -44,7 +45,7 @@ def running(state_dir: Path, **options: Any) -> Iterator[Devnet]:
         devnet.stop()
 
 
-def wait_for(is_true: Callable[[], Any], seconds: float = 5) -> Any:
+def wait_for(is_true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := is_true()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -148,7 +149,7 @@ class Setting:
                 self.channel(node)
             ).contractCallMethod
         )
-        answer = stub(message, timeout=5)
+        answer = stub(message, timeout=PATIENCE)
         start = body.transactionID.transactionValidStart
         identity = id_text(f"0.0.{body.transactionID.accountID.accountNum}", start.seconds * NS + start.nanos)
         return Sent(ResponseCodeEnum.Name(answer.nodeTransactionPrecheckCode), identity, message)
@@ -176,7 +177,7 @@ class Setting:
         query.transactionGetReceipt.transactionID.CopyFrom(identity)
         answer: response_pb2.Response = crypto_service_pb2_grpc.CryptoServiceStub(
             self.channel(node)
-        ).getTransactionReceipts(query, timeout=5)
+        ).getTransactionReceipts(query, timeout=PATIENCE)
         return answer.transactionGetReceipt
 
     def channel(self, node: str) -> grpc.Channel:

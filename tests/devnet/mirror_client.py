@@ -8,6 +8,7 @@ import requests
 from devnet.faults import FaultBoard
 from devnet.ledger import Ledger
 from devnet.mirror.server import MirrorServer
+from tests.patience import PATIENCE
 
 LOGS = "/api/v1/contracts/0.0.1001/results/logs"
 RESULT = "/api/v1/contracts/results/0.0.1002-1795166752-000000007"
@@ -22,7 +23,7 @@ class MirrorUnderTest:
         self.server = MirrorServer(ledger, faults)
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(self.server.url + path, timeout=5)
+        return requests.get(self.server.url + path, timeout=PATIENCE)
 
     def body(self, path: str) -> Any:
         answer = self.get(path)
@@ -44,4 +45,4 @@ class MirrorUnderTest:
             link = page["links"]["next"]
 
     def call(self, **question: Any) -> requests.Response:
-        return requests.post(f"{self.server.url}/api/v1/contracts/call", json=question, timeout=5)
+        return requests.post(f"{self.server.url}/api/v1/contracts/call", json=question, timeout=PATIENCE)

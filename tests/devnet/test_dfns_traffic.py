@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from contracts.gateways.errors import Throttled
 from devnet.dfns.traffic import Seen, Traffic, most_within
 from tests.devnet.custody_office import Office, office
+from tests.patience import PATIENCE
 
 SEEN = Seen("GET", "/wallets", "")
 
@@ -82,7 +83,9 @@ def test_hundreds_of_slow_answers_wait_side_by_side(desk: Office) -> None:
 
     with ThreadPoolExecutor(200) as pool:
         statuses = list(
-            pool.map(lambda _: requests.get(f"{desk.server.url}/wallets", timeout=10).status_code, range(200))
+            pool.map(
+                lambda _: requests.get(f"{desk.server.url}/wallets", timeout=PATIENCE).status_code, range(200)
+            )
         )
 
     assert statuses == [401] * 200

@@ -11,6 +11,7 @@ from devnet.faults import FaultBoard
 from devnet.records import NS, Account, Contract, Token, TokenRelation
 from tests.devnet.mirror_client import MirrorUnderTest
 from tests.devnet.mirror_ledger import CONTRACT_ADDRESS, PAYER, PAYER_ADDRESS, block, sample_ledger
+from tests.patience import PATIENCE
 
 CREATED = 1795166752 * NS
 TOKEN_ADDRESS = "0x" + "7e" * 20
@@ -127,7 +128,7 @@ def test_a_wrong_call_is_refused(mirror: MirrorUnderTest, question: dict[str, An
 
 
 def test_a_body_that_is_not_json_is_refused(mirror: MirrorUnderTest) -> None:
-    answer = requests.post(f"{mirror.server.url}/api/v1/contracts/call", data="{", timeout=5)
+    answer = requests.post(f"{mirror.server.url}/api/v1/contracts/call", data="{", timeout=PATIENCE)
 
     assert answer.status_code == 400
     assert first_message(answer)["message"] == "Bad Request"

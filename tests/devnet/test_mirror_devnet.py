@@ -11,6 +11,7 @@ from devnet.artifacts import artifact
 from devnet.genesis import ADMIN
 from devnet.mirror.server import REPLICA_HEADER
 from devnet.runtime import Devnet
+from tests.patience import PATIENCE
 
 HOLDER = "0x" + "ab" * 20
 BALANCE_OF_HOLDER = "0x70a08231" + "00" * 12 + HOLDER[2:]
@@ -37,20 +38,20 @@ def token(devnet: Devnet) -> str:
 
 
 def get(devnet: Devnet, path: str) -> requests.Response:
-    return requests.get(f"{devnet.mirror.url}/api/v1/{path}", timeout=5)
+    return requests.get(f"{devnet.mirror.url}/api/v1/{path}", timeout=PATIENCE)
 
 
 def units(devnet: Devnet, token: str, block: str = "latest") -> tuple[str, int]:
     """The replica that answered and the holder's balance in its state."""
     question = {"to": devnet.operations.token(token).evm_address, "data": BALANCE_OF_HOLDER, "block": block}
-    answer = requests.post(f"{devnet.mirror.url}/api/v1/contracts/call", json=question, timeout=5)
+    answer = requests.post(f"{devnet.mirror.url}/api/v1/contracts/call", json=question, timeout=PATIENCE)
     return answer.headers[REPLICA_HEADER], int(answer.json()["result"], 16)
 
 
 def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "not seen on the mirror within five seconds"
+        assert time.monotonic() < deadline, "not seen on the mirror in time"
         time.sleep(0.02)
 
 

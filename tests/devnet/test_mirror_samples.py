@@ -13,6 +13,7 @@ from devnet.faults import FaultBoard
 from devnet.mirror.server import MirrorServer
 from devnet.mirror.text import to_ns
 from tests.devnet.mirror_ledger import FIRST_NS, call_hash, sample_ledger
+from tests.patience import PATIENCE
 
 SAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "mirror_samples.json").read_text())
 PUBLIC_TESTNET = 296
@@ -29,7 +30,7 @@ def url() -> Iterator[str]:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=[sample["case"] for sample in SAMPLES])
 def test_answers_as_the_official_server(url: str, sample: dict[str, Any]) -> None:
-    answer = requests.get(url + sample["path"], timeout=5)
+    answer = requests.get(url + sample["path"], timeout=PATIENCE)
 
     assert answer.status_code == sample["status"]
     body = answer.json()

@@ -13,6 +13,7 @@ from devnet.others.roles import PAYOUT_ROLES
 from devnet.records import Record, timestamp
 from devnet.runtime import Devnet
 from tests.devnet.local_chain import Setting, prepared, running
+from tests.patience import PATIENCE
 
 BATCH = "0x" + "ba" * 32
 DISTRIBUTION = "0x" + "d1" * 32
@@ -55,7 +56,9 @@ def event(devnet: Devnet, sent: Sent, name: str, version: str) -> Any:
 def listed(devnet: Devnet, account: str, *more: str) -> list[dict[str, Any]]:
     devnet.chain.close_block()
     path = f"/api/v1/transactions?account.id={account}&limit=100{''.join(more)}"
-    rows: list[dict[str, Any]] = requests.get(devnet.mirror.url + path, timeout=5).json()["transactions"]
+    rows: list[dict[str, Any]] = requests.get(devnet.mirror.url + path, timeout=PATIENCE).json()[
+        "transactions"
+    ]
     return rows
 
 

@@ -13,6 +13,7 @@ from stellar_sdk.operation import RestoreFootprint
 
 from devnet.soroban.codec import PASSPHRASE
 from tests.devnet.stellar_desk import CHECK, Desk, code_of, desk, inner_code, returned
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_fault_of_one_method_leaves_the_others_alone(made: Desk) -> None:
 def test_an_http_error_carries_its_status_and_retry_after(made: Desk, status: int) -> None:
     made.faults.set("soroban.error_rate", {"status": status, "retry_after": 7}, count=1)
     body = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
-    answer = requests.post(made.server.url, json=body, timeout=5)
+    answer = requests.post(made.server.url, json=body, timeout=PATIENCE)
     assert (answer.status_code, answer.headers["Retry-After"]) == (status, "7")
     assert made.rpc.get_health().status == "healthy"
 

@@ -103,7 +103,7 @@ def test_a_transaction_that_is_too_long_is_cut(
     setting = world.asset(holders=180)
     distribution = start(setting, amount="1800")
 
-    pump.until_status(distribution, Status.COMPLETED, seconds=90)
+    pump.until_status(distribution, Status.COMPLETED)
 
     assert_all_paid_once(setting, distribution)
     assert [size for size, _ in sizes_tried()[:4]] == [20, 30, 45, 37]
@@ -112,7 +112,7 @@ def test_a_transaction_that_is_too_long_is_cut(
 
 def test_one_call_is_in_flight_until_the_size_is_learned(world: World, pump: Pump) -> None:
     setting = world.asset(holders=600)
-    distribution = pump.until_status(start(setting, amount="6000"), Status.COMPLETED, seconds=120)
+    distribution = pump.until_status(start(setting, amount="6000"), Status.COMPLETED)
 
     learned_at = AuditEvent.objects.get(what="batch size").at
     search = [call for call in calls() if call.planned_at < learned_at]
@@ -149,7 +149,7 @@ def test_a_search_goes_on_after_a_restart_where_it_was(
 
     restarted = Pump(world)  # every ring of the old one is lost
     monkeypatch.setattr(doorbell, "_send", restarted.send)
-    restarted.until_status(distribution, Status.COMPLETED, seconds=90)
+    restarted.until_status(distribution, Status.COMPLETED)
 
     assert sizes_tried()[:4] == [
         (20, "SUCCEEDED"),
@@ -164,7 +164,7 @@ def test_a_search_goes_on_after_a_restart_where_it_was(
 def test_the_next_distribution_goes_on_with_what_the_last_one_learned(world: World, pump: Pump) -> None:
     setting = world.asset(holders=45)
     for amount in ("450", "900"):
-        distribution = pump.until_status(start(setting, amount=amount), Status.COMPLETED, seconds=60)
+        distribution = pump.until_status(start(setting, amount=amount), Status.COMPLETED)
         assert distribution.paid_count == 45
 
     assert [size for size, _ in sizes_tried()] == [20, 25, 38, 7]
@@ -191,7 +191,7 @@ def test_a_cut_whose_rings_are_lost_is_found_by_the_sweep_and_is_made_once(world
     assert [*first.holders, *second.holders] == batch.holders
     for child in (first, second):
         assert set(child.payments.values_list("holder", flat=True)) == set(child.holders)
-    pump.until_status(distribution, Status.COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.COMPLETED)
     assert_all_paid_once(setting, distribution)
 
 
@@ -203,7 +203,7 @@ def test_a_ceiling_that_shrinks_while_many_calls_are_under_way_is_learned_again(
 ) -> None:
     setting = world.asset(holders=300, hts_like=True)
     know(setting, 100, gas_per_holder=90_000)
-    distribution = pump.until_status(start(setting, amount="3000"), Status.COMPLETED, seconds=120)
+    distribution = pump.until_status(start(setting, amount="3000"), Status.COMPLETED)
 
     assert sizes_tried()[:4] == [(100, "MAX_CHILD_RECORDS_EXCEEDED")] * 3 + [(20, "SUCCEEDED")]
     assert failed_calls() <= 3 + 2
@@ -215,7 +215,7 @@ def test_a_call_short_of_gas_gets_more_before_anything_is_cut(world: World, pump
     setting = world.asset(holders=10)
     know(setting, 5, gas_per_holder=30_000)
     world.fault("consensus.gas", base=1_000_000, per_transfer=100_000)
-    distribution = pump.until_status(start(setting, amount="100"), Status.COMPLETED, seconds=60)
+    distribution = pump.until_status(start(setting, amount="100"), Status.COMPLETED)
 
     assert set(distribution.batches.values_list("kind", "total")) == {("FIRST", 5)}
     limits = [call.gas_limit for call in calls() if call.subject == calls()[0].subject]
@@ -228,7 +228,7 @@ def test_a_call_short_of_gas_gets_more_before_anything_is_cut(world: World, pump
 def test_a_throttled_network_is_no_reason_to_cut(world: World, pump: Pump) -> None:
     setting = world.asset(holders=10)
     world.fault("consensus.fail", count=2, match="batch:", result="CONSENSUS_GAS_EXHAUSTED")
-    distribution = pump.until_status(start(setting, amount="100"), Status.COMPLETED, seconds=60)
+    distribution = pump.until_status(start(setting, amount="100"), Status.COMPLETED)
 
     assert sizes_tried() == [(10, "CONSENSUS_GAS_EXHAUSTED")] * 2 + [(10, "SUCCEEDED")]
     assert distribution.batches.count() == 1
@@ -244,7 +244,7 @@ def test_a_contract_that_takes_nobody_holds_the_run_and_goes_on_when_it_is_mende
     setting = world.asset(holders=3)
     distribution = until_planned(pump, start(setting, amount="90"))
     world.fault("consensus.gas", base=16_000_000, per_transfer=1)
-    pump.until_status(distribution, Status.HELD, seconds=60)
+    pump.until_status(distribution, Status.HELD)
     assert "not even one holder fits into a call of payouts: INSUFFICIENT_GAS" in distribution.status_reason
     assert not distribution.payments.exclude(status="PENDING").exists()
     spent = len(calls())
@@ -254,7 +254,7 @@ def test_a_contract_that_takes_nobody_holds_the_run_and_goes_on_when_it_is_mende
 
     world.clear("consensus.gas")
     lift_hold(Hold.objects.open().get(), reason="mended", by="alice")
-    pump.until_status(distribution, Status.COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.COMPLETED)
     assert_all_paid_once(setting, distribution)
 
 
@@ -267,7 +267,7 @@ def test_one_holder_for_whom_there_is_no_room_fails_and_a_second_in_a_row_holds_
     distribution = until_planned(pump, start(setting, amount="90"))
     world.fault("consensus.gas", base=16_000_000, per_transfer=1)
 
-    pump.until_status(distribution, Status.HELD, seconds=60)
+    pump.until_status(distribution, Status.HELD)
 
     lines = distribution.payments.order_by("ordinal")
     assert sorted(lines.values_list("status", "failure_reason")) == [
@@ -280,7 +280,7 @@ def test_one_holder_for_whom_there_is_no_room_fails_and_a_second_in_a_row_holds_
 def test_size_that_looks_like_bad_holders_is_lowered_and_nobody_fails(world: World, pump: Pump) -> None:
     setting = world.asset(holders=60)
     setting.ask_money("setMostTransfers", 7)
-    distribution = pump.until_status(start(setting, amount="600"), Status.COMPLETED, seconds=90)
+    distribution = pump.until_status(start(setting, amount="600"), Status.COMPLETED)
 
     assert learned(setting) == 7
     assert [size for size, _ in sizes_tried()][:3] == [20, 6, 7]
@@ -296,14 +296,14 @@ def test_holders_who_fail_again_by_themselves_are_to_blame_and_not_the_size(worl
     with pump.without("payouts.settle", "payouts.pay_batch"):
         pump.run(lambda: [end for _, end in sizes_tried()] == ["SUCCEEDED"])
     with pump.without("payouts.feed"):
-        pump.run(lambda: distribution.batches.count() == 2, seconds=60)
+        pump.run(lambda: distribution.batches.count() == 2)
     assert learned(setting) == 3
     unlucky = distribution.batches.get(kind="SPLIT_CHILD").holders
 
     setting.ask_money("setMostTransfers", 0)
     fail_without_a_trace(pump, setting, unlucky)
 
-    pump.until_status(distribution, Status.PARTIALLY_COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.PARTIALLY_COMPLETED)
     failed = distribution.payments.filter(status="FAILED", failure_cause="UNKNOWN")
     assert set(failed.values_list("holder", flat=True)) == set(unlucky)
     assert len(calls()) == 2, "they are not sent a third time by themselves"

@@ -51,7 +51,7 @@ def test_a_backup_from_before_the_snapshot(
     pump.until_status(distribution, Status.HELD)
     assert "older than the chain" in distribution.status_reason
     claim(world)
-    pump.until_status(distribution, Status.COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.COMPLETED)
 
     assert setting.balances() == paid
     assert distribution.snapshot_id == snapshot and snapshots_taken(world, distribution) == 1
@@ -65,7 +65,7 @@ def test_a_backup_from_after_the_plan(world: World, pump: Pump, setting: Setting
     calls = ContractTransaction.objects.filter(purpose="batch").count()
     signatures = world.signatures_asked()
     put_back(world, pump, backup, distribution)
-    pump.until_status(distribution, Status.COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.COMPLETED)
 
     assert_all_paid_once(setting, distribution)
     adopted = ContractTransaction.objects.filter(purpose="batch", adopted_at__isnull=False)
@@ -89,7 +89,7 @@ def test_a_backup_from_the_middle_of_paying(
     pump.until_status(distribution, Status.COMPLETED)
     put_back(world, pump, backup, distribution)
     claim(world)
-    pump.until_status(distribution, Status.COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.COMPLETED)
 
     assert_all_paid_once(setting, distribution)
 
@@ -111,6 +111,6 @@ def test_the_distribution_says_why_it_is_held_until_a_person_claims(
     assert "claim_wallets" in distribution.status_reason
     assert world.signatures_asked() == signatures
     claim(world)
-    pump.until_status(distribution, Status.COMPLETED, seconds=60)
+    pump.until_status(distribution, Status.COMPLETED)
     assert snapshots_taken(world, distribution) == 1
     assert_all_paid_once(setting, distribution)

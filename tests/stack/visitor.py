@@ -6,6 +6,8 @@ from html import unescape
 
 import requests
 
+from tests.patience import PATIENCE
+
 MOST_PAGES = 150
 ALIKE = 3
 LINK = re.compile(r'href="(/admin/[^"#]*)"')
@@ -25,12 +27,12 @@ class Visitor:
         assert token is not None
         form = {"username": name, "password": password, "csrfmiddlewaretoken": token[1], "next": "/admin/"}
         answer = self._session.post(
-            f"{self.address}/admin/login/", data=form, headers={"Referer": self.address}, timeout=60
+            f"{self.address}/admin/login/", data=form, headers={"Referer": self.address}, timeout=PATIENCE
         )
         assert answer.url == f"{self.address}/admin/", "the log-in was refused"
 
     def get(self, path: str, **headers: str) -> requests.Response:
-        return self._session.get(self.address + path, headers=headers, timeout=60)
+        return self._session.get(self.address + path, headers=headers, timeout=PATIENCE)
 
     def crawl(self) -> None:
         """Breadth first from the front page; of pages that differ by number or query only, a few."""

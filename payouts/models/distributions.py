@@ -6,11 +6,14 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from chainsync.models import Deposit
 from contracts import clock
 from contracts.fields import UnitsField
 from contracts.ids import new_uid
 from contracts.models import Asset, Hold, Leased
 from contracts.transitions import Transitions
+from payouts.models.amounts import A_SUM_OR_A_SHARE, AS_THE_ASSET_SAYS, AmountType, Payable
+from payouts.models.schedules import DepositTrigger, Missed, Schedule
 
 
 class DistributionStatus(models.TextChoices):
@@ -56,7 +59,7 @@ class DistributionQuerySet(models.QuerySet["Distribution"]):
         return self
 
 
-class Distribution(Leased):
+class Distribution(Payable, Leased):
     """One payout to the holders of an asset. Its snapshot, once fixed, is the only one it ever has."""
 
     class Kind(models.TextChoices):
@@ -70,10 +73,8 @@ class Distribution(Leased):
         RECURRING = "RECURRING"
         AUTOMATED = "AUTOMATED"
 
-    class AmountType(models.TextChoices):
-        FIXED = "FIXED"
-        PERCENTAGE = "PERCENTAGE"
-
+    AmountType = AmountType
+    Missed = Missed
     Status = DistributionStatus
     TRANSITIONS = Transitions(
         ("DRAFT", "PENDING", "complete"),
@@ -113,17 +114,25 @@ class Distribution(Leased):
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="distributions")
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.PAYOUT)
     execution = models.CharField(max_length=10, choices=Execution.choices, default=Execution.IMMEDIATE)
-    amount_type = models.CharField(max_length=10, choices=AmountType.choices)
-    amount_units = UnitsField(
-        null=True, blank=True, help_text="FIXED: the pool in base units of the payment token."
+    record_at = models.DateTimeField(
+        null=True, blank=True, help_text="When who holds the asset counts; empty: when it starts."
     )
-    percentage_bp = models.PositiveIntegerField(
-        null=True, blank=True, help_text="PERCENTAGE: hundredths of a percent."
-    )
-    concept = models.CharField(max_length=140, blank=True, help_text="What this is paid for.")
-    record_at = models.DateTimeField(null=True, blank=True)
-    execute_at = models.DateTimeField(null=True, blank=True)
+    execute_at = models.DateTimeField(null=True, blank=True, help_text="Empty: when a person starts it.")
     zone = models.CharField(max_length=64, default="UTC")
+    missed_policy = models.CharField(max_length=8, choices=Missed.choices, default=Missed.RUN_LATE)
+    schedule = models.ForeignKey(
+        Schedule, null=True, blank=True, on_delete=models.PROTECT, related_name="distributions"
+    )
+    occurrence = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its place in the series, from 0."
+    )
+    trigger = models.ForeignKey(
+        DepositTrigger, null=True, blank=True, on_delete=models.PROTECT, related_name="distributions"
+    )
+    trigger_round = models.PositiveIntegerField(null=True, blank=True, help_text="ONCE: of which arming.")
+    deposit = models.ForeignKey(
+        Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="distributions"
+    )
     corporate_action_id = models.CharField(max_length=78, null=True, blank=True)  # noqa: DJ001 - null is "none"
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(default=clock.now)
@@ -169,6 +178,8 @@ class Distribution(Leased):
         default_permissions = ("add", "view")
         permissions: ClassVar = [
             ("execute_distribution", "Can start a distribution"),
+            ("cancel_distribution", "Can cancel a distribution that has not begun to pay"),
+            ("waive_payment", "Can accept a failed payment as unpaid"),
             ("retry_distribution", "Can retry failed payments"),
         ]
         constraints: ClassVar = [
@@ -176,18 +187,13 @@ class Distribution(Leased):
             models.UniqueConstraint(
                 fields=["asset", "kind", "corporate_action_id"], name="distribution_once_per_corporate_action"
             ),
+            models.UniqueConstraint(
+                fields=["schedule", "occurrence"], name="distribution_once_per_occurrence"
+            ),
+            models.UniqueConstraint(fields=["trigger", "deposit"], name="distribution_once_per_deposit"),
+            models.UniqueConstraint(fields=["trigger", "trigger_round"], name="distribution_once_per_round"),
             models.CheckConstraint(
-                # In a check, unknown passes: that nothing is missing has to be said.
-                condition=Q(
-                    amount_type="FIXED", amount_units__isnull=False, amount_units__gt=0, percentage_bp=None
-                )
-                | Q(
-                    amount_type="PERCENTAGE",
-                    amount_units=None,
-                    percentage_bp__isnull=False,
-                    percentage_bp__gt=0,
-                    percentage_bp__lte=10_000,
-                ),
+                condition=(Q(kind="PAYOUT") & A_SUM_OR_A_SHARE) | (~Q(kind="PAYOUT") & AS_THE_ASSET_SAYS),
                 name="distribution_amount_fits_its_type",
             ),
             models.CheckConstraint(
@@ -200,6 +206,11 @@ class Distribution(Leased):
         ]
         indexes: ClassVar = [
             models.Index(fields=["next_attempt_at"], condition=Q(status="PLANNING"), name="distribution_due"),
+            models.Index(
+                fields=["execute_at"],
+                condition=Q(status="PENDING", execute_at__isnull=False),
+                name="distribution_start_due",
+            ),
             models.Index(
                 fields=["next_retry_at"],
                 condition=Q(next_retry_at__isnull=False),

@@ -21,12 +21,17 @@ from contracts.models import (
 from payouts.models import BatchSizing, Distribution, Payment, PlanPage
 from reserves.models import Draw, InvestmentBook, InvestmentEntry, PaymentAvailability, Reservation
 from tests.factories import (
+    ApprovalFactory,
     AssetFactory,
     BatchFactory,
     ContractFactory,
+    CorporateActionFactory,
+    DepositTriggerFactory,
     DistributionFactory,
     HoldFactory,
     PaymentFactory,
+    ReissueFactory,
+    ScheduleFactory,
     SignedBodyFactory,
     TokenFactory,
     TransactionFactory,
@@ -251,6 +256,37 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
         DistributionFactory, lambda: {"asset": AssetFactory.create(), "corporate_action_id": "7"}
     ),
     "distribution_amount_fits_its_type": one(DistributionFactory, amount_type="PERCENTAGE"),
+    "distribution_once_per_occurrence": twice_with(
+        DistributionFactory, lambda: {"schedule": ScheduleFactory.create(), "occurrence": 0}
+    ),
+    "distribution_once_per_deposit": twice_with(
+        DistributionFactory, lambda: {"trigger": DepositTriggerFactory.create(), "deposit": Paid.create()}
+    ),
+    "distribution_once_per_round": twice_with(
+        DistributionFactory, lambda: {"trigger": DepositTriggerFactory.create(), "trigger_round": 1}
+    ),
+    "schedule_amount_fits_its_type": one(ScheduleFactory, amount_units=None),
+    "schedule_counts_some": one(ScheduleFactory, count=0),
+    "trigger_amount_fits_its_type": one(DepositTriggerFactory, percentage_bp=10_001),
+    "trigger_threshold_positive": one(DepositTriggerFactory, threshold_units=0),
+    "corporate_action_once": twice_with(
+        CorporateActionFactory, lambda: {"asset": AssetFactory.create(), "number": 1}
+    ),
+    "corporate_action_counts_from_1": one(CorporateActionFactory, number=0),
+    "reissue_once_per_payment": twice_with(
+        ReissueFactory, lambda: {"payment": PaymentFactory.create(failed=True)}
+    ),
+    "reissue_of_something": one(ReissueFactory, units=0),
+    "reissue_paid_has_consensus_time": one(ReissueFactory, status="PAID"),
+    "approval_of_one_thing": one(ApprovalFactory, reissue=None),
+    "approval_by_a_second_person": one(ApprovalFactory, decided=True, decided_by="alice"),
+    "approval_decided_says_by_whom": one(ApprovalFactory, decided=True, decided_by=""),
+    "approval_one_open_per_reissue": twice_with(
+        ApprovalFactory, lambda: {"reissue": ReissueFactory.create()}
+    ),
+    "approval_one_open_per_distribution": twice_with(
+        ApprovalFactory, lambda: {"reissue": None, "distribution": DistributionFactory.create()}
+    ),
     "distribution_dust_not_negative": one(DistributionFactory, dust_units=-1),
     "distribution_held_remembers_status": one(DistributionFactory, status="HELD"),
     "plan_page_once": second_page,

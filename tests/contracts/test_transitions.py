@@ -12,7 +12,7 @@ from contracts import gates
 from contracts.models import AuditEvent, Contract, ContractTransaction
 from contracts.services.planning import AlreadyOpen, Call, plan_transaction
 from contracts.transitions import IllegalMove, move
-from payouts.models import Batch, Distribution, Payment
+from payouts.models import Batch, Distribution, Payment, Reissue, Schedule
 from tests.factories import BatchFactory, ContractFactory, DistributionFactory, TransactionFactory
 
 MOVING = [model for model in apps.get_models() if hasattr(model, "TRANSITIONS")]
@@ -22,6 +22,8 @@ STARTS = {
     Distribution: "DRAFT",
     Batch: "PENDING",
     Contract: "DRAFT",
+    Schedule: "ACTIVE",
+    Reissue: "REQUESTED",
     Payment: "PENDING SKIPPED",  # a share of nothing is never waited for
 }
 OPEN_OR_SUCCESSFUL = ("PLANNED", "SIGNED", "SUBMITTED", "SUCCEEDED")

@@ -9,15 +9,46 @@ from tests.factories.contracts import (
     TransactionFactory,
     WalletFactory,
 )
-from tests.factories.payouts import BatchFactory, DistributionFactory, PaymentFactory
+from tests.factories.payouts import (
+    ApprovalFactory,
+    BatchFactory,
+    CorporateActionFactory,
+    DepositTriggerFactory,
+    DistributionFactory,
+    PaymentFactory,
+    ReissueFactory,
+    ScheduleFactory,
+)
 
-__all__ = [
+    "ApprovalFactory",
     "AssetFactory",
     "BatchFactory",
     "ContractFactory",
+    "CorporateActionFactory",
+    "DepositTriggerFactory",
     "DistributionFactory",
     "HoldFactory",
     "PaymentFactory",
+    "ReissueFactory",
+    "ScheduleFactory",
+    "SignedBodyFactory",
+    "TokenFactory",
+    "TransactionFactory",
+    "WalletFactory",
+]
+
+__all__ = [
+    "ApprovalFactory",
+    "AssetFactory",
+    "BatchFactory",
+    "ContractFactory",
+    "CorporateActionFactory",
+    "DepositTriggerFactory",
+    "DistributionFactory",
+    "HoldFactory",
+    "PaymentFactory",
+    "ReissueFactory",
+    "ScheduleFactory",
     "SignedBodyFactory",
     "TokenFactory",
     "TransactionFactory",

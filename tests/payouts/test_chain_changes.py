@@ -143,7 +143,7 @@ def test_what_pays_a_cancelled_action_is_cancelled_or_held(
 
     def paying(number: int, **columns: Any) -> Distribution:
         return DistributionFactory(
-            asset=asset, kind="CORPORATE_ACTION", corporate_action_id=str(number), **columns
+            asset=asset, corporate_action=True, corporate_action_id=str(number), **columns
         )
 
     waiting = paying(numbers[0], status="PENDING")

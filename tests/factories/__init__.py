@@ -20,23 +20,6 @@ from tests.factories.payouts import (
     ScheduleFactory,
 )
 
-    "ApprovalFactory",
-    "AssetFactory",
-    "BatchFactory",
-    "ContractFactory",
-    "CorporateActionFactory",
-    "DepositTriggerFactory",
-    "DistributionFactory",
-    "HoldFactory",
-    "PaymentFactory",
-    "ReissueFactory",
-    "ScheduleFactory",
-    "SignedBodyFactory",
-    "TokenFactory",
-    "TransactionFactory",
-    "WalletFactory",
-]
-
 __all__ = [
     "ApprovalFactory",
     "AssetFactory",

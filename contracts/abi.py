@@ -143,7 +143,7 @@ class Interface:
         if not data:
             return None
         entry = self._error_of_selector.get(data[:_SELECTOR_BYTES])
-        entry = entry or _token_errors().get(data[:_SELECTOR_BYTES])
+        entry = entry or _errors_passed_through().get(data[:_SELECTOR_BYTES])
         if entry is None:
             return _unknown_error(data)
         try:
@@ -168,9 +168,10 @@ def pause_view(version: str) -> str:
     return "paused" if version == "8" else "isPaused"
 
 
-def _token_errors() -> dict[bytes, Entry]:
-    """A payout contract passes the payment token's own errors through, so they are known everywhere."""
-    return interface("erc20", "1")._error_of_selector
+@lru_cache(maxsize=1)
+def _errors_passed_through() -> dict[bytes, Entry]:
+    """A payout contract passes on what the payment token and the asset say, so that is known everywhere."""
+    return interface("erc20", "1")._error_of_selector | interface("asset-errors", "1")._error_of_selector
 
 
 def _by_name(entries: Sequence[Entry]) -> dict[str, Entry]:

@@ -15,6 +15,14 @@ ROLES = {
     "0x15e92345f55818ea6e01143954b5841c1ba74302c2b157a2b4d0f21f9ad40286": "PAYMENT_TOKEN_MANAGER",
 }
 
+# 8.0 of the asset contracts changed all numbers.
+ASSET_ROLES = {
+    "0x3fbb44760c0954eea3f6cb9f1f210568f5ae959dcbbef66e72f749dbaa7cc2da": "SNAPSHOT",
+    "0xf7d999723d2160432933a2aeffaae83e262a5a46fe94f34614a7676d1d1f67c6": "SNAPSHOT",
+    "0xa0d696902e9ed231892dc96649f0c62b808a1cb9dd1269e78e0adc1cc4b8358c": "MATURITY_REDEEMER",
+    "0x433f48f8aca23480f6ab07666cbc9131d32a0b4672033453f65e18f4dd390523": "MATURITY_REDEEMER",
+}
+
 # The codes of the Solidity language: docs.soliditylang.org, "Panic via assert and Error via require".
 PANICS = {
     0x00: "a panic without a named cause",
@@ -58,12 +66,30 @@ def _not_payment_date(args: Arguments) -> str:
     return f"the payment date has not come: payable from {start}, asked at {asked}"
 
 
+def _not_matured(args: Arguments) -> str:
+    """Deployed bonds do not say which date it is."""
+    since = f": it matures at {_moment(args['maturityDate'])}" if args else ""
+    return f"the bond has not matured yet{since}"
+
+
+def _no_role(args: Arguments) -> str:
+    """Roles on the asset token are missed by a wallet that takes snapshots, or by the payout contract that redeems."""
+    if name := ASSET_ROLES.get(args["role"]):
+        return f"{args['account']} lacks the role {name} on the asset token"
+    return f"the wallet lacks the role {role_name(args['role'])} on the payout contract"
+
+
+def _no_kyc(args: Arguments) -> str:
+    """Deployed assets append the account where it cannot be decoded."""
+    return f"{args.get('account', 'the holder')} has no valid KYC for the asset token"
+
+
 _WORDS: dict[str, Callable[[Arguments], str]] = {
     "Error": lambda a: a["reason"][:_LONGEST_REASON] or "the contract refused without a reason",
     "Panic": lambda a: panic_words(a["code"]),
     "LifeCycleCashFlowIsPaused": lambda a: "the payout contract is paused",
     "LifeCycleCashFlowIsUnpaused": lambda a: "the payout contract is not paused",
-    "AccountHasNoRole": lambda a: f"the wallet lacks the role {role_name(a['role'])} on the payout contract",
+    "AccountHasNoRole": _no_role,
     "AccountAssignedToRole": lambda a: f"{a['account']} has the role {role_name(a['role'])} already",
     "AccountNotAssignedToRole": lambda a: f"{a['account']} does not have the role {role_name(a['role'])}",
     "NotPaymentDate": _not_payment_date,
@@ -83,4 +109,13 @@ _WORDS: dict[str, Callable[[Arguments], str]] = {
     ),
     "ERC20InvalidReceiver": lambda a: f"{a['receiver']} cannot receive the token",
     "ERC20InvalidSender": lambda a: f"{a['sender']} cannot send the token",
+    "ERC20InvalidApprover": lambda a: f"{a['approver']} cannot allow others to move the token",
+    "ERC20InvalidSpender": lambda a: f"{a['spender']} cannot be allowed to move the token",
+    "TokenIsPaused": lambda a: "the asset token is paused",
+    "IsPaused": lambda a: "the asset token is paused",
+    "AccountIsBlocked": lambda a: f"{a['account']} is blocked by the asset token's list",
+    "WalletRecovered": lambda a: "the holder's wallet was recovered: another one has taken its place",
+    "InvalidKycStatus": _no_kyc,
+    "ClearingIsActivated": lambda a: "clearing is switched on at the asset token; switch it off",
+    "BondMaturityDateWrong": _not_matured,
 }

@@ -14,7 +14,7 @@ from contracts.leases import lease
 from contracts.models import ContractTransaction, Hold
 from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transaction
 from payouts.models import Batch
-from payouts.services import sizing
+from payouts.services import errors, sizing
 from payouts.services.holding import hold_distribution
 from payouts.services.settling import fail_batch
 from payouts.services.waiting import wait_batch
@@ -26,21 +26,6 @@ LONGEST_PAUSE_SECONDS = 60
 log = structlog.get_logger(__name__)
 
 Status = ContractTransaction.Status
-# The chain or custody refused without touching a holder; the same call may go through later.
-AGAIN = frozenset(
-    {
-        "CUSTODY_REFUSED",
-        "LifeCycleCashFlowIsPaused",
-        "AccountHasNoRole",
-        "INSUFFICIENT_PAYER_BALANCE",
-        "INSUFFICIENT_TX_FEE",
-        "CONSENSUS_GAS_EXHAUSTED",
-        "THROTTLED_AT_CONSENSUS",
-        "TRANSACTION_EXPIRED",
-        "INVALID_TRANSACTION_START",
-        "EXPIRED",
-    }
-)
 
 
 def pay_batch(pk: int) -> None:
@@ -76,7 +61,7 @@ def _step(batch: Batch) -> None:
         ring("payouts.settle", batch.distribution_id)
     elif sizing.is_too_large(latest):
         _make_room(batch, latest)
-    elif latest.error_class in AGAIN:
+    elif errors.may_come_again(latest.error_class):
         _plan_again(batch, latest)
     else:
         _fail(batch, latest)

@@ -12,21 +12,13 @@ from django.db.models import QuerySet
 from chainsync.models import ChainEvent
 from chainsync.processors import Processor, register
 from contracts.models import AuditEvent, Contract, Hold
+from contracts.reverts import role_name
 from contracts.services.holds import PAYDATE, lift_own, place_hold
 from payouts.services.preflight import PAYOUT_ROLE
 
 INTERFACE = "lccf/1.1"
 GRANTED = "RoleGranted"
 CHANGES = {GRANTED: "granted", "RoleRevoked": "revoked", "RoleRenounced": "renounced"}
-# keccak of dotted names, such as lifecycle.cash.flow.role.payout
-NAMES = {
-    "0x" + "0" * 64: "DEFAULT_ADMIN",
-    "0x8943226357c41253cf6ffc651e04f2a3a7cf1255138972ce150e207c0393cbce": "PAUSER",
-    PAYOUT_ROLE: "PAYOUT",
-    "0xe0d6eef1076057afbcdc5a0534cf7ab9071fa4fdd3750e202da3d49c8913a144": "CASHOUT",
-    "0x4a16419d45be80f6de7609caac23eb8c7bfe6336a71da3cefd43ea62183ad211": "TRANSFERER",
-    "0x15e92345f55818ea6e01143954b5841c1ba74302c2b157a2b4d0f21f9ad40286": "PAYMENT_TOKEN_MANAGER",
-}
 
 
 def register_processors() -> None:
@@ -55,7 +47,7 @@ def apply_changes(contract: Contract, key: str, ids: Sequence[int]) -> bool:
 
 
 def _evidence(contract: Contract, event: ChainEvent) -> tuple[Contract, str, str, str]:
-    role = NAMES.get(event.args["role"], event.args["role"])
+    role = role_name(event.args["role"])
     by = f" by {event.args['operator']}" if "operator" in event.args else ""
     return (
         contract,

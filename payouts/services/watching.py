@@ -10,17 +10,11 @@ from contracts.models import Contract, ContractTransaction, Hold
 from contracts.services.holds import lift_own, place_hold
 from contracts.transitions import move
 from payouts.models import Batch, Distribution
+from payouts.services import errors
 from payouts.services.holding import words
 
 Status = ContractTransaction.Status
 ENDED = (Status.SUCCEEDED, Status.FAILED, Status.EXPIRED)
-# Refusals that pre-flight sees as well: it lifts the hold when they are mended.
-HOLDS = frozenset({"LifeCycleCashFlowIsPaused", "AccountHasNoRole", "INSUFFICIENT_PAYER_BALANCE"})
-# Refusals that only a person can judge.
-HOLDS_FOR_AN_OPERATOR: dict[str, str] = {
-    "CUSTODY_REFUSED": Hold.Cause.CUSTODY,
-    "INSUFFICIENT_TX_FEE": Hold.Cause.PREFLIGHT,
-}
 
 
 def why_not_snapshot(row: ContractTransaction) -> str | None:
@@ -145,11 +139,17 @@ def _follow_custody(row: ContractTransaction, arrow: str) -> None:
     ):
         late = f"custody's approval of {row.transaction_id} came too late or not at all; lift this hold to ask again"
         _hold(row, Hold.Cause.CUSTODY, late, needs_operator=True)
-    elif arrow == Status.FAILED and row.error_class in HOLDS:
-        _hold(row, Hold.Cause.PREFLIGHT, row.error_text)
-    elif arrow == Status.FAILED and row.error_class in HOLDS_FOR_AN_OPERATOR:
-        words = f"{row.error_text}; lift this hold to try again"
-        _hold(row, HOLDS_FOR_AN_OPERATOR[row.error_class], words, needs_operator=True)
+    elif arrow == Status.FAILED:
+        _hold_if_refused(row)
+
+
+def _hold_if_refused(row: ContractTransaction) -> None:
+    """Pre-flight lifts the one kind of hold when the cause is mended, only a person the other."""
+    decision, cause = errors.decide(row.error_class), errors.cause_of_hold(row.error_class)
+    if decision == errors.Decision.HOLD:
+        _hold(row, cause, row.error_text)
+    elif decision == errors.Decision.ASK:
+        _hold(row, cause, f"{row.error_text}; lift this hold to try again", needs_operator=True)
 
 
 def _approved(row: ContractTransaction) -> None:

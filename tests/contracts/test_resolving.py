@@ -168,7 +168,7 @@ def test_a_revert_is_failed_with_the_contracts_own_error(probe: Probe) -> None:
     finally:
         probe.world.control.do_pause(probe.setting.asset.address, False)
 
-    assert row.error_text.startswith("the contract failed with the unknown error 0x")
+    assert (row.error_class, row.error_text) == ("TokenIsPaused", "the asset token is paused")
     assert row.consensus_at and not row.result
 
 

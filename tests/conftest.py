@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 from contracts import doorbell
 from contracts.services import identity
 from devnet.services.processes import is_alive
+from payouts.services import shared_answers
 from reserves.services import ticketing
 from tests import emptying
 from tests.crash.stacks import beside
@@ -71,6 +72,7 @@ def beside_other_stacks(request: pytest.FixtureRequest) -> Iterator[None]:
 def forgotten_identity() -> None:
     """Each test has a database of its own in effect, and what was read from the last one says nothing about it."""
     identity.forget()
+    shared_answers.forget()
 
 
 @pytest.fixture(scope="session")

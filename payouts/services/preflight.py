@@ -1,6 +1,7 @@
 """What must be true before a distribution starts. Each answer is a sentence with the fix, or None."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from datetime import datetime
 
 from django.conf import settings
 
@@ -12,34 +13,53 @@ from contracts.models import Asset, Contract, Wallet
 from contracts.services.planning import TINYBARS_PER_HBAR
 from contracts.services.wallets import WalletMismatch, check_settings
 from payouts.services import chain
+from payouts.services.shared_answers import ask_once
 
 PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10"
 
 
-def why_not(asset: Asset) -> str | None:
-    """The first thing that stands in the way of paying this asset's holders. Raises GatewayError."""
-    return why_not_stored(asset) or _why_not_on_chain(asset)
+def why_not(asset: Asset, *, since: datetime | None = None) -> str | None:
+    """The first thing that stands in the way of paying this asset's holders. Raises GatewayError.
+
+    What the chain says is asked once in five seconds for all runs of a contract, and not taken from before ``since``.
+    """
+    return why_not_stored(asset) or _why_not_on_chain_shared(asset, since)
 
 
 def why_unusable(asset: Asset) -> str | None:
-    """The same without blocks: a distribution may be made while one is open, and is HELD until it is lifted."""
-    return _why_not_registered(asset) or _why_not_on_chain(asset)
+    """The same, asked now, without blocks: a distribution may be made while one is open, and is HELD until it is
+    lifted."""
+    wallet = asset.payout_contract.wallet
+    return _why_not_registered(asset) or next(problems_on_chain(asset), None) or why_no_fees(wallet)
 
 
-def _why_not_on_chain(asset: Asset) -> str | None:
-    return next(problems_on_chain(asset), None) or why_no_fees(asset.payout_contract.wallet)
+def _why_not_on_chain_shared(asset: Asset, since: datetime | None) -> str | None:
+    contract = asset.payout_contract
+    wallet = contract.wallet
+    own = (asset.network, contract.evm_address, contract.payment_token.evm_address, wallet.evm_address)
+    questions: tuple[tuple[Hashable, Callable[[], str | None]], ...] = (
+        (("contract", *own), lambda: next(_problems_of_contract(contract), None)),
+        (("asset", asset.evm_address, *own), lambda: next(_problems_of_asset(asset), None)),
+        (("fees", wallet.network, wallet.account), lambda: why_no_fees(wallet)),
+    )
+    answers = (ask_once(key, question, since=since) for key, question in questions)
+    return next((reason for reason in answers if reason), None)
 
 
 def problems_on_chain(asset: Asset) -> Iterator[str]:
     """Everything that the asset and its payout contract themselves have against a payout."""
-    contract = asset.payout_contract
-    checks: tuple[Callable[[], str | None], ...] = (
-        lambda: _paused(contract, asset),
-        lambda: _role(contract),
-        lambda: _snapshot_allowed(asset),
-        lambda: _payment_token(contract),
-    )
-    return (reason for check in checks if (reason := check()))
+    yield from _problems_of_contract(asset.payout_contract)
+    yield from _problems_of_asset(asset)
+
+
+def _problems_of_contract(contract: Contract) -> Iterator[str]:
+    checks = (_contract_paused, _role, _payment_token)
+    return (reason for check in checks if (reason := check(contract)))
+
+
+def _problems_of_asset(asset: Asset) -> Iterator[str]:
+    checks = (_asset_paused, _snapshot_allowed)
+    return (reason for check in checks if (reason := check(asset)))
 
 
 def why_not_stored(asset: Asset) -> str | None:
@@ -80,9 +100,13 @@ def why_no_node() -> str | None:
     return None
 
 
-def _paused(contract: Contract, asset: Asset) -> str | None:
+def _contract_paused(contract: Contract) -> str | None:
     if chain.ask_contract(contract, "isPaused"):
         return f"the payout contract {contract.address} is paused; unpause it"
+    return None
+
+
+def _asset_paused(asset: Asset) -> str | None:
     if chain.is_asset_paused(asset):
         return f"the asset token {asset.address} is paused; unpause it"
     return None

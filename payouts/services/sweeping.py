@@ -14,12 +14,10 @@ from contracts.services.sweeping import single_flight
 from payouts.models import ACTIVE, Batch, Distribution
 from payouts.services.feeding import wallets_with_work
 from payouts.services.finishing import finish_distribution, refresh_totals
-from payouts.services.funding import ensure_pool
 from payouts.services.holding import align
-from payouts.services.preflight import why_not
+from payouts.services.plans import plan_of
 from payouts.services.settling import waiting_for_settlement
 from payouts.services.showing import transactions_of
-from payouts.services.snapshots import why_not_snapshot
 
 log = structlog.get_logger(__name__)
 Status = Distribution.Status
@@ -106,18 +104,13 @@ def recheck_distribution(pk: int) -> None:
 
 
 def _recheck(distribution: Distribution, causes: set[str]) -> None:
+    plan = plan_of(distribution)
     if Hold.Cause.RESERVE in causes:
-        ensure_pool(distribution)
-    if Hold.Cause.PREFLIGHT in causes and _is_mended(distribution):
+        plan.take_money(distribution)
+    if Hold.Cause.PREFLIGHT in causes and plan.why_not(distribution) is None:
         lift_own(
             scope=Hold.Scope.DISTRIBUTION,
             object_uid=distribution.uid,
             cause=Hold.Cause.PREFLIGHT,
             reason="pre-flight finds nothing in the way any more",
         )
-
-
-def _is_mended(distribution: Distribution) -> bool:
-    if distribution.snapshot_id is None:
-        return why_not_snapshot(distribution) is None
-    return why_not(distribution.asset) is None

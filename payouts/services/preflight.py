@@ -1,7 +1,6 @@
 """What must be true before a distribution starts. Each answer is a sentence with the fix, or None."""
 
 from collections.abc import Callable, Hashable, Iterator
-from datetime import datetime
 
 from django.conf import settings
 
@@ -18,12 +17,12 @@ from payouts.services.shared_answers import ask_once
 PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10"
 
 
-def why_not(asset: Asset, *, since: datetime | None = None) -> str | None:
+def why_not(asset: Asset) -> str | None:
     """The first thing that stands in the way of paying this asset's holders. Raises GatewayError.
 
-    What the chain says is asked once in five seconds for all runs of a contract, and not taken from before ``since``.
+    What the chain says is asked once in five seconds for all runs of a contract.
     """
-    return why_not_stored(asset) or _why_not_on_chain_shared(asset, since)
+    return why_not_stored(asset) or _why_not_on_chain_shared(asset)
 
 
 def why_unusable(asset: Asset) -> str | None:
@@ -33,7 +32,7 @@ def why_unusable(asset: Asset) -> str | None:
     return _why_not_registered(asset) or next(problems_on_chain(asset), None) or why_no_fees(wallet)
 
 
-def _why_not_on_chain_shared(asset: Asset, since: datetime | None) -> str | None:
+def _why_not_on_chain_shared(asset: Asset) -> str | None:
     contract = asset.payout_contract
     wallet = contract.wallet
     own = (asset.network, contract.evm_address, contract.payment_token.evm_address, wallet.evm_address)
@@ -42,7 +41,7 @@ def _why_not_on_chain_shared(asset: Asset, since: datetime | None) -> str | None
         (("asset", asset.evm_address, *own), lambda: next(_problems_of_asset(asset), None)),
         (("fees", wallet.network, wallet.account), lambda: why_no_fees(wallet)),
     )
-    answers = (ask_once(key, question, since=since) for key, question in questions)
+    answers = (ask_once(key, question) for key, question in questions)
     return next((reason for reason in answers if reason), None)
 
 

@@ -1,6 +1,6 @@
 """The one snapshot of a distribution: the earliest successful takeSnapshot whose memo carries its subject."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Max
@@ -72,13 +72,13 @@ def call_for(asset: Asset) -> Call:
     )
 
 
-def why_not_snapshot(distribution: Distribution, *, since: datetime | None = None) -> str | None:
-    """Pre-flight as of ``since`` or later, and the memory that the chain refused this snapshot again and again."""
+def why_not_snapshot(distribution: Distribution) -> str | None:
+    """Pre-flight, and the memory that the chain refused this snapshot again and again."""
     failed = _failed_since_an_operator_looked(distribution)
     last = failed.last()
     if last is not None and failed.count() >= MOST_FAILED_SNAPSHOTS:
         return f"the snapshot failed {failed.count()} times: {last.error_text}; lift this hold to try again"
-    return preflight.why_not(distribution.asset, since=since) or preflight.why_no_node()
+    return preflight.why_not(distribution.asset) or preflight.why_no_node()
 
 
 def _failed_since_an_operator_looked(distribution: Distribution) -> TransactionQuerySet:

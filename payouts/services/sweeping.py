@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import structlog
+from django.db.models import Max
 
 from contracts import clock
 from contracts.doorbell import ring
@@ -17,6 +18,7 @@ from payouts.services.finishing import finish_distribution, refresh_totals
 from payouts.services.holding import align
 from payouts.services.plans import plan_of
 from payouts.services.settling import waiting_for_settlement
+from payouts.services.shared_answers import not_before
 from payouts.services.showing import transactions_of
 
 log = structlog.get_logger(__name__)
@@ -104,13 +106,18 @@ def recheck_distribution(pk: int) -> None:
 
 
 def _recheck(distribution: Distribution, causes: set[str]) -> None:
-    plan = plan_of(distribution)
     if Hold.Cause.RESERVE in causes:
-        plan.take_money(distribution)
-    if Hold.Cause.PREFLIGHT in causes and plan.why_not(distribution) is None:
+        plan_of(distribution).take_money(distribution)
+    if Hold.Cause.PREFLIGHT in causes and _is_mended(distribution):
         lift_own(
             scope=Hold.Scope.DISTRIBUTION,
             object_uid=distribution.uid,
             cause=Hold.Cause.PREFLIGHT,
             reason="pre-flight finds nothing in the way any more",
         )
+
+
+def _is_mended(distribution: Distribution) -> bool:
+    own = Hold.objects.open().filter(object_uid=distribution.uid, cause=Hold.Cause.PREFLIGHT)
+    with not_before(own.aggregate(last=Max("placed_at"))["last"]):
+        return plan_of(distribution).why_not(distribution) is None

@@ -1,6 +1,8 @@
 """Answers of the chain that many distributions want at the same moment, kept by this process for a few seconds."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,16 +17,25 @@ class _Answer(NamedTuple):
 
 
 _answers: dict[Hashable, _Answer] = {}
+_not_before: ContextVar[datetime | None] = ContextVar("not_before", default=None)
 
 
-def ask_once(
-    key: Hashable, question: Callable[[], str | None], *, since: datetime | None = None
-) -> str | None:
-    """What ``question`` says now, or said under the same key within five seconds and not before ``since``.
+@contextmanager
+def not_before(moment: datetime | None) -> Iterator[None]:
+    """Inside, answers from before ``moment`` do not count: what was seen then did not keep a hold from being placed."""
+    token = _not_before.set(moment)
+    try:
+        yield
+    finally:
+        _not_before.reset(token)
+
+
+def ask_once(key: Hashable, question: Callable[[], str | None]) -> str | None:
+    """What ``question`` says now, or said under the same key within the last five seconds.
 
     What it raises is not kept, so it is asked again.
     """
-    now = clock.now()
+    now, since = clock.now(), _not_before.get()
     known = _answers.get(key)
     if known is not None and _is_fresh(known, now) and (since is None or known.asked_at > since):
         return known.text

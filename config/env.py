@@ -201,6 +201,18 @@ class Payouts(BaseModel):
     SCHEDULED_PAYOUTS_CRON: Cron = Field(
         "*/30 * * * * *", description="When due distributions are looked for."
     )
+    MISSED_AFTER_SECONDS: int = Field(
+        900,
+        ge=60,
+        le=604_800,
+        description="Lateness from which a start counts as missed; its policy decides then.",
+    )
+    RECORD_LATENESS_SECONDS: int = Field(
+        300,
+        ge=10,
+        le=604_800,
+        description="Lateness of a snapshot behind its record time that holds a payout.",
+    )
     RETRY_FAILED_BATCHES_CRON: Cron = Field(
         "0 0 * * * *", description="When failed payments are tried again."
     )

@@ -45,6 +45,12 @@ class DistributionQuerySet(models.QuerySet["Distribution"]):
             Q(lease_until=None) | Q(lease_until__lt=now)
         )
 
+    def to_start(self, now: datetime) -> "DistributionQuerySet":
+        """Waiting for their time, which has come. An occurrence of a paused series waits on."""
+        snapshots = Q(kind="PAYOUT", snapshot_id=None, record_at__lte=now, execute_at__isnull=False)
+        due = self.filter(Q(execute_at__lte=now) | snapshots, status=DistributionStatus.PENDING)
+        return due.exclude(schedule__status=Schedule.Status.PAUSED)
+
     def covered_by(self, hold: Hold) -> "DistributionQuerySet":
         """The distributions that a hold of its scope stops."""
         if hold.scope == Hold.Scope.DISTRIBUTION:
@@ -226,6 +232,14 @@ class Distribution(Payable, Leased):
     @property
     def is_held(self) -> bool:
         return self.status == DistributionStatus.HELD
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When it starts by itself: at its record time for the snapshot, or to pay. None: when a person starts it."""
+        takes_snapshot = self.kind == self.Kind.PAYOUT and self.snapshot_id is None
+        if self.execute_at is not None and self.record_at is not None and takes_snapshot:
+            return min(self.record_at, self.execute_at)
+        return self.execute_at
 
     @property
     def snapshot_subject(self) -> str:

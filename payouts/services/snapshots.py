@@ -1,7 +1,8 @@
 """The one snapshot of a distribution: the earliest successful takeSnapshot whose memo carries its subject."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
@@ -15,6 +16,7 @@ from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transac
 from payouts.models import Distribution
 from payouts.services import chain, preflight
 from payouts.services.holding import hold_distribution
+from payouts.services.times import duration, shown
 from payouts.services.waiting import wait
 
 SNAPSHOT_PLANNED = fault_point("distribution.snapshot_planned", scenario="payout")
@@ -27,9 +29,16 @@ Status = ContractTransaction.Status
 
 
 def ensure_snapshot(distribution: Distribution) -> bool:
-    """True when ``snapshot_id`` is fixed; otherwise the next step was taken or the reason to wait stored."""
+    """True when ``snapshot_id`` is fixed and the time to pay has come; otherwise the next step was taken or the reason
+    to wait stored.
+
+    Between record time and payment no money is reserved: others may be paid from it, and a percentage is one of what
+    is there when it is paid.
+    """
     if distribution.snapshot_id is not None:
-        return True
+        return _is_due(distribution)
+    if _comes_at(distribution, distribution.record_at, "the snapshot is taken"):
+        return False
     latest = ContractTransaction.objects.of(distribution.snapshot_subject).last()
     if latest is None or latest.status in (Status.FAILED, Status.EXPIRED):
         _plan(distribution)
@@ -40,6 +49,20 @@ def ensure_snapshot(distribution: Distribution) -> bool:
     return _fix(distribution, latest)
 
 
+def _is_due(distribution: Distribution) -> bool:
+    words = "the snapshot is taken, paying begins"
+    return not (distribution.is_held or _comes_at(distribution, distribution.execute_at, words))
+
+
+def _comes_at(distribution: Distribution, at: datetime | None, words: str) -> bool:
+    """Whether that time is still to come; then it is waited for."""
+    now = clock.now()
+    if at is None or at <= now:
+        return False
+    wait(distribution, f"{words} at {shown(at, distribution.zone)}", pause=at - now)
+    return True
+
+
 def _plan(distribution: Distribution) -> None:
     if reason := why_not_snapshot(distribution):
         hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason)
@@ -47,6 +70,8 @@ def _plan(distribution: Distribution) -> None:
     asset = distribution.asset
     try:
         with transaction.atomic():
+            if not _is_still_planned(distribution):
+                return
             plan_transaction(
                 wallet=asset.payout_contract.wallet,
                 contract=asset.payout_contract,
@@ -60,6 +85,12 @@ def _plan(distribution: Distribution) -> None:
         wait(distribution, str(error))
     else:
         SNAPSHOT_PLANNED.reach(distribution.uid)
+
+
+def _is_still_planned(distribution: Distribution) -> bool:
+    """Keeps its row, so that a cancel finds the call that is planned now."""
+    rows = Distribution.objects.select_for_update().filter(status=Distribution.Status.PLANNING)
+    return rows.filter(pk=distribution.pk).exists()
 
 
 def call_for(asset: Asset) -> Call:
@@ -105,8 +136,23 @@ def _fix(distribution: Distribution, ours: ContractTransaction) -> bool:
 
 
 def _store(distribution: Distribution, record: TransactionRecord, snapshot_id: int) -> bool:
+    """With the hold of one that came too late, so that it is placed once: who lifts it has judged it for ever."""
     columns = {"snapshot_id": snapshot_id, "snapshot_consensus_at": record.consensus_at}
-    Distribution.objects.filter(pk=distribution.pk, snapshot_id=None).update(**columns)
+    with transaction.atomic():
+        is_first = Distribution.objects.filter(pk=distribution.pk, snapshot_id=None).update(**columns)
+        if is_first and (reason := _why_late(distribution, record)):
+            hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason, needs_operator=True)
     distribution.refresh_from_db()
     SNAPSHOT_FIXED.reach(distribution.uid)
-    return True
+    return _is_due(distribution)
+
+
+def _why_late(distribution: Distribution, record: TransactionRecord) -> str | None:
+    record_at, zone = distribution.record_at, distribution.zone
+    taken_at = clock.from_ns(clock.consensus_ns(record.consensus_at))
+    if record_at is None or taken_at - record_at <= timedelta(seconds=settings.RECORD_LATENESS_SECONDS):
+        return None
+    return (
+        f"the snapshot was taken at {shown(taken_at, zone)}, {duration(taken_at - record_at)} after the record time "
+        f"{shown(record_at, zone)}; lift this hold to pay the holders of that moment, or cancel this distribution"
+    )

@@ -9,6 +9,7 @@ from contracts.transitions import move
 from payouts.models import Distribution
 from payouts.services.cancelled import why_cancelled
 from payouts.services.holding import align
+from payouts.services.times import shown
 
 Status = Distribution.Status
 CLAIMED = fault_point("distribution.claimed", scenario="payout")
@@ -24,7 +25,7 @@ class NotStartable(Exception):
 
 def execute_distribution(distribution: Distribution, *, by: str, reason: str = "") -> None:
     """PENDING to PLANNING by compare-and-set. Raises AlreadyStarted or NotStartable."""
-    if reason_against := why_cancelled(distribution):
+    if reason_against := why_cancelled(distribution) or _why_too_early(distribution):
         raise NotStartable(reason_against)
     with transaction.atomic():
         if distribution.status != Status.PENDING or not move(
@@ -34,6 +35,7 @@ def execute_distribution(distribution: Distribution, *, by: str, reason: str = "
             reason=reason,
             started_by=by,
             started_at=clock.now(),
+            status_reason="",
             next_attempt_at=clock.now(),
         ):
             distribution.refresh_from_db()
@@ -41,6 +43,16 @@ def execute_distribution(distribution: Distribution, *, by: str, reason: str = "
         align(distribution)
         ring("payouts.advance_distribution", distribution.pk)
     CLAIMED.reach(distribution.uid)
+
+
+def _why_too_early(distribution: Distribution) -> str | None:
+    at = distribution.starts_at
+    if at is None or at <= clock.now() or distribution.status != Status.PENDING:
+        return None
+    return (
+        f"{distribution.uid} starts by itself at {shown(at, distribution.zone)}; "
+        "to pay earlier, cancel it and create another one"
+    )
 
 
 def _why_not(distribution: Distribution) -> Exception:

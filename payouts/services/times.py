@@ -8,6 +8,7 @@ from contracts import clock
 
 EXAMPLE = "2027-03-31 09:00"
 WRITTEN = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FARTHEST = timedelta(days=50 * 366)
 
 
@@ -65,3 +66,13 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
 def shown(at: datetime, zone: str) -> str:
     """As people of that zone read it, with the zone's name."""
     return f"{at.astimezone(zone_of(zone)):%Y-%m-%d %H:%M:%S} {zone}"
+
+
+def duration(length: timedelta) -> str:
+    """As in ``1 day, 2:03:00``, in whole seconds."""
+    return str(timedelta(seconds=length // timedelta(seconds=1)))
+
+
+def consensus_of(at: datetime) -> str:
+    """The same moment as consensus times are written."""
+    return clock.consensus_text((at - EPOCH) // timedelta(microseconds=1) * 1_000)

@@ -77,19 +77,22 @@ def why_not_allowed(row: ContractTransaction) -> Wait | None:
 
 
 def _may_start(row: ContractTransaction, body: SignedBody) -> bool:
-    """Asks the gate and marks the start in one transaction; only the one who set the mark may send."""
+    """Marks the start and asks the gate in one transaction; only the one who set the mark may send.
+
+    The gate is asked behind the mark: whoever forbids it has locked the row first, or finds the mark. What it forbids
+    is unmarked before anybody has seen the mark.
+    """
     if wait := why_not_now(row):
         postpone(row, wait.reason, until=wait.until)
         return False
+    now = clock.now()
+    unsent = ContractTransaction.objects.filter(pk=row.pk, status=Status.SIGNED, broadcast_started_at=None)
     with transaction.atomic():
-        if wait := why_not_allowed(row):
-            postpone(row, wait.reason)
-            return False
-        now = clock.now()
-        unsent = ContractTransaction.objects.filter(
-            pk=row.pk, status=Status.SIGNED, broadcast_started_at=None
-        )
         if not unsent.update(broadcast_started_at=now):
+            return False
+        if wait := why_not_allowed(row):
+            ContractTransaction.objects.filter(pk=row.pk).update(broadcast_started_at=None)
+            postpone(row, wait.reason)
             return False
         row.broadcast_started_at = now
         count_send(body)

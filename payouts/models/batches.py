@@ -26,6 +26,8 @@ class BatchStatus(models.TextChoices):
     SPLIT = "SPLIT"
 
 
+# Every status of a re-issue but REFUSED, by which the line is free again.
+REISSUE_LIVES = ("REQUESTED", "APPROVED", "PAID", "FAILED")
 OPEN_BATCHES = (BatchStatus.PENDING, BatchStatus.PROCESSING)
 
 
@@ -121,7 +123,11 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def tried_again_by_itself(self) -> "PaymentQuerySet":
         """Failed lines that have an automatic retry left."""
-        return self.failed().filter(retries__lt=settings.MAX_BATCH_RETRIES)
+        return self.failed().free_of_reissue().filter(retries__lt=settings.MAX_BATCH_RETRIES)
+
+    def free_of_reissue(self) -> "PaymentQuerySet":
+        """Without the lines that are, or may be, paid to another wallet: nothing else may be done with those."""
+        return self.exclude(reissues__status__in=REISSUE_LIVES)
 
     def given_up(self) -> "PaymentQuerySet":
         """Failed lines that nothing but a person will try again; those of a run under way are not judged yet."""

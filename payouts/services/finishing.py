@@ -58,6 +58,11 @@ def _has_read_news(distribution: Distribution) -> bool:
     return True
 
 
+def count_again(distribution: Distribution) -> None:
+    """Totals, status, next retry and reservation of an ended run follow its lines, in the caller's transaction."""
+    _end(distribution)
+
+
 def _end(distribution: Distribution) -> bool:
     """Counts under the lock of the row: whoever changes lines afterwards comes here afterwards, too."""
     distribution.refresh_from_db(from_queryset=Distribution.objects.select_for_update())

@@ -125,7 +125,7 @@ def create(
     The number of statements does not depend on the number of lines. Raises NotRetryable or InsufficientReserve;
     then the transaction is to be undone.
     """
-    if why_not := choosing.why_not(distribution) or _why_not_terminal(distribution):
+    if why_not := choosing.why_not(distribution) or why_not_terminal(distribution):
         raise NotRetryable(why_not)
     lines = _lock_lines(chosen)
     if not lines:
@@ -139,15 +139,19 @@ def create(
     return made
 
 
-def _why_not_terminal(distribution: Distribution) -> str | None:
-    """A batch ends only with its call, so this is a second look at the one thing that pays nobody twice."""
-    is_open = transactions_of(distribution).open().exists() or distribution.batches.open().exists()
+def why_not_terminal(distribution: Distribution) -> str | None:
+    """A batch ends only with its call, so this is a second look at the one thing that pays nobody twice.
+
+    The transfer of a re-issue pays a line that nobody else may take.
+    """
+    calls = transactions_of(distribution).open().exclude(subject__startswith="reissue:")
+    is_open = calls.exists() or distribution.batches.open().exists()
     return "a call of this distribution is still under way; wait for its end" if is_open else None
 
 
 def _lock_lines(chosen: PaymentQuerySet) -> list[Line]:
     """In plan order. Whoever changes one of them at the same moment is waited for, and what he wrote counts."""
-    failed = chosen.failed().order_by("ordinal").select_for_update(of=("self",))
+    failed = chosen.failed().free_of_reissue().order_by("ordinal").select_for_update(of=("self",))
     columns = failed.values_list("pk", "holder", "expected_units", "batch_id")
     return [Line(pk, holder, int(units), batch_id) for pk, holder, units, batch_id in columns]
 
@@ -206,7 +210,8 @@ def _reserve(distribution: Distribution, balance: BalanceAt) -> None:
     waiting = Q(status=Payment.Status.PENDING) | Q(
         status=Payment.Status.FAILED, retries__lt=settings.MAX_BATCH_RETRIES
     )
-    units = distribution.payments.filter(waiting).aggregate(units=Sum("expected_units"))["units"]
+    lines = distribution.payments.filter(waiting).free_of_reissue()
+    units = lines.aggregate(units=Sum("expected_units"))["units"]
     reserving.reserve_again(
         contract=distribution.asset.payout_contract,
         distribution_uid=distribution.uid,

@@ -7,6 +7,7 @@ class ContractsConfig(AppConfig):
 
     def ready(self) -> None:
         from contracts import gates
-        from contracts.services import absence
+        from contracts.services import absence, pausing
 
         gates.register(absence.PROOF_PURPOSE, gate=absence.why_no_proof, handler=absence.tell_nobody)
+        gates.register(pausing.PURPOSE, gate=pausing.why_not, handler=pausing.tell_nobody)

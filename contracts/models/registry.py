@@ -168,6 +168,7 @@ class Contract(models.Model):
             ("unblock_contract", "Can unblock a contract"),
             ("accept_deficit", "Can accept a deficit"),
             ("register_contract", "Can register a contract"),
+            ("pause_contract", "Can pause and unpause a payout contract"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="contract_once_per_network"),

@@ -18,6 +18,7 @@ from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import PlainForm, button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
+from contracts.admin.pausing import PauseButtons
 from contracts.admin.tables import section_context
 from contracts.explorers import contract_link
 from contracts.models import Contract
@@ -63,7 +64,7 @@ def _is_blocked_by_code(row: Contract) -> bool:
 
 
 @admin.register(Contract)
-class ContractAdmin(AddContractView, HoldButtons, EvidenceAdmin):
+class ContractAdmin(AddContractView, PauseButtons, HoldButtons, EvidenceAdmin):
     list_display: Any = (
         "label",
         "state",
@@ -85,6 +86,8 @@ class ContractAdmin(AddContractView, HoldButtons, EvidenceAdmin):
         "unblock",
         "accept_deficit",
         "withdraw_acceptance",
+        "pause",
+        "unpause",
         "place_hold",
         "lift_hold",
     )

@@ -35,9 +35,11 @@ def table() -> list[Entry]:
     return [
         Entry("contracts: sweep", "contracts.sweep", sweep, expires=10),
         Entry("payouts: sweep", "payouts.sweep", sweep, expires=10),
+        Entry("payouts: start what is due", "payouts.start_due", settings.SCHEDULED_PAYOUTS_CRON),
         Entry(
             "payouts: retry failed", "payouts.retry_failed", settings.RETRY_FAILED_BATCHES_CRON, expires=600
         ),
+        Entry("payouts: import corporate actions", "payouts.import_due", every(30), expires=30),
         Entry("reserves: sweep", "reserves.sweep", sweep, queue="checks", expires=10),
         Entry(
             "reserves: check payment availability",

@@ -9,6 +9,7 @@ class PayoutsConfig(AppConfig):
         from contracts import gates
         from payouts.services import (
             cancelled,
+            depositing,
             events,
             holding,
             origins,
@@ -20,6 +21,7 @@ class PayoutsConfig(AppConfig):
             watching,
         )
         from payouts.services.obligations import obligations_of_payouts
+        from payouts.services.series_obligations import obligations_of_series
         from reserves import obligations
 
         gates.register(
@@ -38,4 +40,6 @@ class PayoutsConfig(AppConfig):
         for module in (events, roles, cancelled, reports):
             module.register_processors()
         summing.register()
+        depositing.register()
+        obligations.register(obligations_of_series)
         obligations.register(obligations_of_payouts)

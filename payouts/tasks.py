@@ -2,7 +2,17 @@
 
 from celery import shared_task
 
-from payouts.services import feeding, paying, planning, repeating, settling, sweeping
+from payouts.services import (
+    actions,
+    depositing,
+    feeding,
+    paying,
+    planning,
+    repeating,
+    scheduling,
+    settling,
+    sweeping,
+)
 
 
 @shared_task(name="payouts.advance_distribution")
@@ -50,6 +60,31 @@ def retry_distribution(pk: int) -> None:
     repeating.retry_distribution_by_itself(pk)
 
 
+@shared_task(name="payouts.start_due")
+def start_due() -> None:
+    scheduling.start_due()
+
+
+@shared_task(name="payouts.start_distribution")
+def start_distribution(pk: int) -> None:
+    scheduling.start_distribution(pk)
+
+
+@shared_task(name="payouts.fire_trigger")
+def fire_trigger(pk: int) -> None:
+    depositing.fire_trigger(pk)
+
+
 @shared_task(name="payouts.sweep")
 def sweep() -> None:
     sweeping.sweep()
+
+
+@shared_task(name="payouts.import_due")
+def import_due() -> None:
+    actions.import_due()
+
+
+@shared_task(name="payouts.import_actions")
+def import_actions(pk: int) -> None:
+    actions.import_actions(pk)

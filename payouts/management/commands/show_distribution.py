@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from contracts import clock
 from contracts.gateways.errors import GatewayError
 from payouts.amounts import counted, format_units
 from payouts.management.exits import BAD_INPUT, FAILED, leave
@@ -17,6 +18,7 @@ from payouts.services.showing import (
     transactions_of,
     why_waiting,
 )
+from payouts.services.times import shown
 
 MOST_TRANSACTIONS = 20
 MOST_DIFFERENCES = 20
@@ -53,9 +55,8 @@ class Command(BaseCommand):
             "status": distribution.status,
             "concept": distribution.concept or "-",
             "created": f"{distribution.created_at:%Y-%m-%d %H:%M:%S} UTC by {distribution.created_by}",
-            "snapshot": "not taken yet"
-            if distribution.snapshot_id is None
-            else str(distribution.snapshot_id),
+            **_times(distribution),
+            "snapshot": _snapshot(distribution),
             "pool": self._amount(distribution, distribution.pool_units),
             "expected": self._amount(distribution, progress.expected_units if progress.total else None),
             "dust": self._amount(distribution, distribution.dust_units),
@@ -106,6 +107,19 @@ class Command(BaseCommand):
         if view.differing:
             leave(self, FAILED, f"{len(view.differing)} holders differ between the contract and the database")
         self.stdout.write("              the same as in the database, holder by holder")
+
+
+def _times(distribution: Distribution) -> dict[str, str]:
+    """Those that it was given."""
+    given = {"record time": distribution.record_at, "paid from": distribution.execute_at}
+    return {name: shown(at, distribution.zone) for name, at in given.items() if at is not None}
+
+
+def _snapshot(distribution: Distribution) -> str:
+    if distribution.snapshot_id is None:
+        return "not taken yet"
+    taken_at = clock.from_ns(clock.consensus_ns(distribution.snapshot_consensus_at))
+    return f"{distribution.snapshot_id} at {shown(taken_at, distribution.zone)}"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -40,6 +40,7 @@ def table() -> list[Entry]:
             "payouts: retry failed", "payouts.retry_failed", settings.RETRY_FAILED_BATCHES_CRON, expires=600
         ),
         Entry("payouts: import corporate actions", "payouts.import_due", every(30), expires=30),
+        Entry("payouts: remind of unclaimed", "payouts.remind_unclaimed", every(86_400), expires=3600),
         Entry("reserves: sweep", "reserves.sweep", sweep, queue="checks", expires=10),
         Entry(
             "reserves: check payment availability",

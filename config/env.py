@@ -179,6 +179,12 @@ class Payouts(BaseModel):
 
     BATCH_SIZE: int = Field(100, ge=1, le=100, description="Most holders in one transaction.")
     MAX_BATCH_RETRIES: int = Field(3, ge=0, le=20, description="Automatic retries of failed payments.")
+    UNCLAIMED_REMIND_DAYS: int = Field(
+        30, ge=0, le=3650, description="Days after which people are told of unclaimed payments; 0: never."
+    )
+    UNCLAIMED_EXPIRE_DAYS: int = Field(
+        0, ge=0, le=3650, description="Days after which they are told that those expired; 0: never."
+    )
     PLAN_PAGE_SIZE: int = Field(
         400, ge=1, le=1000, description="Holders read in one page while planning, in whole batches."
     )
@@ -200,6 +206,12 @@ class Payouts(BaseModel):
     )
     SCHEDULED_PAYOUTS_CRON: Cron = Field(
         "*/30 * * * * *", description="When due distributions are looked for."
+    )
+    CASH_OUT_BATCH_SIZE: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="Holders in one call of a bond's cash-out; one who reverts takes it all back.",
     )
     MISSED_AFTER_SECONDS: int = Field(
         900,

@@ -14,10 +14,12 @@ class PayoutsConfig(AppConfig):
             holding,
             origins,
             paying,
+            reissuing,
             reports,
             roles,
             snapshots,
             summing,
+            transferring,
             watching,
         )
         from payouts.services.obligations import obligations_of_payouts
@@ -36,10 +38,17 @@ class PayoutsConfig(AppConfig):
             handler=watching.on_batch_arrow,
             origin=origins.of_batch,
         )
+        gates.register(
+            transferring.PURPOSE,
+            gate=transferring.why_not_transfer,
+            handler=transferring.on_transfer_arrow,
+            origin=transferring.origin,
+        )
         gates.register_hold_listener(holding.on_hold_changed)
         for module in (events, roles, cancelled, reports):
             module.register_processors()
         summing.register()
+        reissuing.register()
         depositing.register()
         obligations.register(obligations_of_series)
         obligations.register(obligations_of_payouts)

@@ -12,6 +12,8 @@ from payouts.services import (
     scheduling,
     settling,
     sweeping,
+    transferring,
+    unclaimed,
 )
 
 
@@ -58,6 +60,16 @@ def retry_failed() -> None:
 @shared_task(name="payouts.retry_distribution")
 def retry_distribution(pk: int) -> None:
     repeating.retry_distribution_by_itself(pk)
+
+
+@shared_task(name="payouts.pay_reissue")
+def pay_reissue(pk: int) -> None:
+    transferring.pay_reissue(pk)
+
+
+@shared_task(name="payouts.remind_unclaimed")
+def remind_unclaimed() -> None:
+    unclaimed.remind_unclaimed()
 
 
 @shared_task(name="payouts.start_due")

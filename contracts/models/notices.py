@@ -35,6 +35,9 @@ class Notice(models.Model):
         NOT_FOLLOWED = "NOT_FOLLOWED", "Nothing is read from the chain"
         QUARANTINED = "QUARANTINED", "Events of the chain could not be processed"
         DIFFERS = "DIFFERS", "Stored events differ from the chain"
+        PAID_TWICE = "PAID_TWICE", "A payment was made twice"
+        UNCLAIMED = "UNCLAIMED", "Payments have been unclaimed for long"
+        UNCLAIMED_EXPIRED = "UNCLAIMED_EXPIRED", "Unclaimed payments have expired"
 
     uid = models.CharField(max_length=22, unique=True, default=new_uid, editable=False)
     noun = models.CharField(max_length=40, help_text="The kind of object, as in contract.")

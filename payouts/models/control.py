@@ -26,9 +26,12 @@ class Reissue(models.Model):
     TRANSITIONS = Transitions(
         ("REQUESTED", "APPROVED", "a second person agreed"),
         ("REQUESTED", "REFUSED", "refused"),
+        ("REQUESTED", "PAID", "its transfer was found on chain"),
         ("APPROVED", "PAID", "the chain says so"),
-        ("APPROVED", "FAILED", "the chain refused it"),
+        ("APPROVED", "FAILED", "its transfer failed"),
+        ("APPROVED", "REFUSED", "given up before its transfer was sent"),
         ("FAILED", "APPROVED", "tried again"),
+        ("FAILED", "PAID", "its transfer was found on chain"),
         ("FAILED", "REFUSED", "given up"),
     )
     LOG_FIELDS = ("uid",)

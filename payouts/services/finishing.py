@@ -59,8 +59,13 @@ def _has_read_news(distribution: Distribution) -> bool:
 
 
 def count_again(distribution: Distribution) -> None:
-    """Totals, status, next retry and reservation of an ended run follow its lines, in the caller's transaction."""
-    _end(distribution)
+    """Totals, status, next retry and reservation of an ended run follow its lines, in the caller's transaction.
+
+    One under way again is left to its end.
+    """
+    distribution.refresh_from_db(from_queryset=Distribution.objects.select_for_update())
+    if distribution.status in ENDED:
+        _correct_end(distribution, count_totals(distribution))
 
 
 def _end(distribution: Distribution) -> bool:
@@ -120,6 +125,15 @@ def plan_next_retry(distribution: Distribution) -> None:
     Distribution.objects.filter(pk=distribution.pk).update(
         next_retry_at=next_retry_at, status_reason=end_words(distribution.failed_count, next_retry_at)
     )
+
+
+def keep_what_is_retried(distribution: Distribution) -> None:
+    """Lines were taken out of what is tried again; in the caller's transaction, which holds the row's lock."""
+    if distribution.next_retry_at is None:
+        return
+    next_retry_at = distribution.next_retry_at if _settle_reservation(distribution) else None
+    reason = end_words(distribution.failed_count, next_retry_at)
+    Distribution.objects.filter(pk=distribution.pk).update(next_retry_at=next_retry_at, status_reason=reason)
 
 
 def say_why_not_retried(distribution: Distribution, reason: str) -> None:

@@ -20,6 +20,7 @@ from payouts.services.plans import plan_of
 from payouts.services.settling import waiting_for_settlement
 from payouts.services.shared_answers import not_before
 from payouts.services.showing import transactions_of
+from payouts.services.transferring import due_reissues, look_after_reissues
 
 log = structlog.get_logger(__name__)
 Status = Distribution.Status
@@ -39,6 +40,14 @@ def sweep() -> None:
         running = Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract")
         for distribution in running.filter(status__in=(*ACTIVE, Status.HELD)):
             _look_after(distribution)
+        _look_after_reissues()
+
+
+def _look_after_reissues() -> None:
+    try:
+        look_after_reissues()
+    except Exception:
+        log.exception("unexpected_error")
 
 
 def _look_after(distribution: Distribution) -> None:
@@ -67,6 +76,8 @@ def _ring_due() -> None:
     Batch.objects.filter(pk__in=others).update(next_attempt_at=now + RING_AGAIN)
     for pk in others:
         ring("payouts.pay_batch", pk)
+    for pk in due_reissues():
+        ring("payouts.pay_reissue", pk)
     own = Hold.objects.open().filter(
         placed_by=PAYDATE, needs_operator=False, cause__in=(Hold.Cause.RESERVE, Hold.Cause.PREFLIGHT)
     )

@@ -1,5 +1,7 @@
 """Creating and starting distributions in tests, and the promise every one of them is held to."""
 
+from typing import Any
+
 from contracts.models import AuditEvent
 from payouts.models import Distribution, Payment
 from payouts.services.creating import NewDistribution, create_distribution
@@ -10,11 +12,16 @@ from tests.world import Pump, Setting
 Status = Distribution.Status
 
 
-def create(asset: str, *, amount: str = "", percentage: str = "") -> Distribution:
+def create(asset: str, *, amount: str = "", percentage: str = "", **times: Any) -> Distribution:
     kind = Distribution.AmountType.PERCENTAGE if percentage else Distribution.AmountType.FIXED
     return create_distribution(
         NewDistribution(
-            asset=asset, amount_type=kind, amount=percentage or amount, concept="dividend", by="tests"
+            asset=asset,
+            amount_type=kind,
+            amount=percentage or amount,
+            concept="dividend",
+            by="tests",
+            **times,
         )
     )
 

@@ -66,6 +66,12 @@ def artifact(name_or_path: str) -> Artifact:
     return parse(json.loads(path.read_text()), path.stem)
 
 
+def name_of(runtime: bytes) -> str:
+    """The contract that comes along and has this code; an unknown one has no name by which to call its functions."""
+    known = (artifact(file.stem) for file in sorted(INTERFACES.glob("*.json")))
+    return next((one.name for one in known if one.runtime == runtime), "")
+
+
 def parse(document: Mapping[str, Any], name: str = "Contract") -> Artifact:
     """Our own artifacts, Hardhat's and Foundry's: all have `abi` and `bytecode`."""
     try:

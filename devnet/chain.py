@@ -63,7 +63,7 @@ class Chain:
         self._clock = clock
         self._block_seconds = block_seconds
         self._consensus_seconds = consensus_seconds
-        self._executor = Executor(state.machine, state.ledger, faults)
+        self._executor = Executor(state.machine, state.ledger, faults, lambda: f"0.0.{state.next_entity}")
         self._queue: list[_Work] = []
         self._sequence = itertools.count()
         self._wake = threading.Condition()
@@ -200,7 +200,7 @@ class Chain:
     def _handle(self, submission: Submission) -> None:
         moment = self.moment()
         effect = self._executor.execute(submission, moment)
-        self.commit(self._record(submission, effect, moment))
+        self.commit(self._record(submission, effect, moment), effect.made)
 
     def _record(self, submission: Submission, effect: Effect, moment: Moment) -> Record:
         return Record(

@@ -1,10 +1,10 @@
-"""Accounts, contracts and tokens of the local Hedera, by id and by EVM address."""
+"""Accounts, contracts, files and tokens of the local Hedera, by id and by EVM address."""
 
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
 
-from devnet.records import Account, Contract, Token, evm_hex
+from devnet.records import Account, Contract, File, Token, evm_hex
 
 LONG_ZERO_PREFIX = "0x" + "0" * 24
 
@@ -17,6 +17,7 @@ class Directory:
         self._account_by_key: dict[str, str] = {}
         self._contracts: dict[str, Contract] = {}
         self._contract_by_evm: dict[str, str] = {}
+        self._files: dict[str, File] = {}
         self._tokens: dict[str, Token] = {}
         self._token_by_evm: dict[str, str] = {}
 
@@ -31,6 +32,10 @@ class Directory:
         with self._lock:
             self._contracts[contract.contract_id] = contract
             self._contract_by_evm[contract.evm_address] = contract.contract_id
+
+    def add_file(self, file: File) -> None:
+        with self._lock:
+            self._files[file.file_id] = file
 
     def add_token(self, token: Token) -> None:
         with self._lock:
@@ -49,6 +54,10 @@ class Directory:
     def contract(self, id_or_evm: str) -> Contract | None:
         with self._lock:
             return self._contracts.get(self._key(id_or_evm, self._contract_by_evm))
+
+    def file(self, file_id: str) -> File | None:
+        with self._lock:
+            return self._files.get(file_id)
 
     def token(self, id_or_evm: str) -> Token | None:
         with self._lock:

@@ -8,9 +8,10 @@ from devnet.faults import FaultBoard
 
 TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 HBAR = 100_000_000
-# $0.0000000852 a gas and $0.0001 a transfer at $0.12 an HBAR.
+# $0.0000000852 a gas, $0.0001 a transfer and $0.05 a file or a part of one, at $0.12 an HBAR.
 TINYBARS_PER_GAS = 71
 TRANSFER_FEE = 83_334
+FILE_FEE = 41_666_667
 QUERY_FEE = 83_334
 MAX_GAS = 15_000_000
 MAX_CHILD_RECORDS = 50

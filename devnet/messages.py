@@ -11,8 +11,11 @@ from hiero_sdk_python.hapi.services import (
 )
 from hiero_sdk_python.hapi.services.response_code_pb2 import ResponseCodeEnum
 
+from devnet.actions import FileAppend, FileCreate
 from devnet.ledger import Ledger
 from devnet.records import NS, CallOutcome, Record
+
+FILES = (FileCreate.name, FileAppend.name)
 
 
 def response_header(code: str, kind: Any = 0, cost: int = 0) -> response_header_pb2.ResponseHeader:
@@ -25,6 +28,8 @@ def receipt_message(record: Record) -> transaction_receipt_pb2.TransactionReceip
     receipt = transaction_receipt_pb2.TransactionReceipt(status=ResponseCodeEnum.Value(record.result))
     if record.call and record.entity_id:
         receipt.contractID.contractNum = number(record.entity_id)
+    elif record.name in FILES and record.entity_id:
+        receipt.fileID.fileNum = number(record.entity_id)
     return receipt
 
 

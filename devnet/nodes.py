@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import grpc
 from hiero_sdk_python.hapi.services import (
     crypto_service_pb2_grpc,
+    file_service_pb2_grpc,
     query_header_pb2,
     query_pb2,
     response_pb2,
@@ -20,13 +21,14 @@ from hiero_sdk_python.hapi.services import (
 )
 from hiero_sdk_python.hapi.services.response_code_pb2 import ResponseCodeEnum
 
+from devnet.actions import Refused, entity_text
 from devnet.chain import Chain, ChainStopped
 from devnet.faults import FaultBoard
 from devnet.fees import QUERY_FEE
 from devnet.http import LOOPBACK
 from devnet.messages import receipt_message, record_message, response_header
 from devnet.records import NS, Record
-from devnet.transactions import MAX_BYTES, Refused, Submission, entity_text, id_text, parse, precheck
+from devnet.transactions import MAX_BYTES, Submission, id_text, parse, precheck
 
 RECEIPT_SECONDS = 180
 # Answers that are made to wait hold a thread each; a pool starts them only when they are needed.
@@ -36,6 +38,7 @@ THREADS = 128
 class Node(
     smart_contract_service_pb2_grpc.SmartContractServiceServicer,
     crypto_service_pb2_grpc.CryptoServiceServicer,
+    file_service_pb2_grpc.FileServiceServicer,
 ):
     """One node's services. Faults concern a memo (`match`) and may name a node."""
 
@@ -45,6 +48,15 @@ class Node(
         self._faults = faults
 
     def contractCallMethod(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
+        return self._submit(request, context)
+
+    def createContract(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
+        return self._submit(request, context)
+
+    def createFile(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
+        return self._submit(request, context)
+
+    def appendContent(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
         return self._submit(request, context)
 
     def cryptoTransfer(self, request: transaction_pb2.Transaction, context: grpc.ServicerContext) -> Any:
@@ -175,6 +187,7 @@ class Nodes:
         node = self._nodes[account]
         smart_contract_service_pb2_grpc.add_SmartContractServiceServicer_to_server(node, server)
         crypto_service_pb2_grpc.add_CryptoServiceServicer_to_server(node, server)
+        file_service_pb2_grpc.add_FileServiceServicer_to_server(node, server)
         self.ports[account] = server.add_insecure_port(f"{LOOPBACK}:{self.ports[account]}")
         server.start()
         self._servers[account] = server

@@ -91,6 +91,17 @@ class Contract:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """`keys` are raw public keys in hex: all of them sign a change, and without any nobody changes it."""
+
+    file_id: str
+    contents: bytes
+    keys: tuple[str, ...]
+    created_ns: int
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A contract that is also listed as a token. `kind` is PAYMENT or ASSET."""
 

@@ -8,7 +8,7 @@ from devnet.evm import Machine
 from devnet.execution import SUCCESS, Moment, step_of
 from devnet.faults import FaultBoard
 from devnet.ledger import LONG_AGO, Ledger
-from devnet.records import Account, Block, Contract, Record, Token
+from devnet.records import Account, Block, Contract, File, Record, Token
 from devnet.replicas import Replicas, StepLog
 from devnet.store import Entry, Genesis, Store
 
@@ -60,6 +60,9 @@ def apply(state: State, entry: Entry) -> None:
         case Contract():
             state.ledger.add_contract(entry)
             _count_entity(state, entry.contract_id)
+        case File():
+            state.ledger.add_file(entry)
+            _count_entity(state, entry.file_id)
         case Token():
             state.ledger.add_token(entry)
         case Record():

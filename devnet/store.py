@@ -15,7 +15,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from devnet.evm import Step
-from devnet.records import Account, Block, Contract, Record, Token
+from devnet.records import Account, Block, Contract, File, Record, Token
 
 VERSION = 1
 
@@ -28,9 +28,9 @@ class Genesis:
     created_ns: int
 
 
-Entry = Genesis | Account | Contract | Token | Record | Step | Block
+Entry = Genesis | Account | Contract | File | Token | Record | Step | Block
 _KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Genesis, Account, Contract, Token, Record, Step, Block)
+    kind.__name__: kind for kind in (Genesis, Account, Contract, File, Token, Record, Step, Block)
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hiero_sdk_python.hapi.services import basic_types_pb2, transaction_pb2
 from hiero_sdk_python.hapi.services.transaction_contents_pb2 import SignedTransaction
 
-from devnet.fees import MAX_GAS, TINYBARS_PER_GAS, TRANSFER_FEE, intrinsic_gas
+from devnet.actions import Action, Refused, entity_text, read_action
 from devnet.keys import is_signed
 from devnet.ledger import Ledger
 from devnet.records import NS, Account
@@ -15,58 +15,7 @@ from devnet.records import NS, Account
 MAX_BYTES = 6_144
 MAX_MEMO = 100
 DURATIONS = range(15, 181)
-_CALL, _TRANSFER = "contractCall", "cryptoTransfer"
-
-
-class Refused(Exception):
-    """A precheck answer other than OK; `code` is a ResponseCodeEnum name."""
-
-    def __init__(self, code: str, cost: int = 0) -> None:
-        super().__init__(code)
-        self.code = code
-        self.cost = cost
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """`contract` is 0.0.x or an EVM address, as the sender named it."""
-
-    contract: str
-    data: bytes
-    gas: int
-    amount: int
-
-    name = "CONTRACTCALL"
-
-    def worst_fee(self) -> int:
-        return self.gas * TINYBARS_PER_GAS
-
-    def check(self) -> None:
-        if self.gas > MAX_GAS:
-            raise Refused("MAX_GAS_LIMIT_EXCEEDED")
-        if self.gas < intrinsic_gas(self.data):
-            raise Refused("INSUFFICIENT_GAS")
-        if self.amount:
-            raise Refused("NOT_SUPPORTED")
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    amounts: tuple[tuple[str, int], ...]
-    moves_tokens: bool
-
-    name = "CRYPTOTRANSFER"
-
-    def worst_fee(self) -> int:
-        return TRANSFER_FEE
-
-    def check(self) -> None:
-        if self.moves_tokens:
-            raise Refused("NOT_SUPPORTED")
-        if sum(amount for _, amount in self.amounts):
-            raise Refused("INVALID_ACCOUNT_AMOUNTS")
-        if len({account for account, _ in self.amounts}) != len(self.amounts):
-            raise Refused("ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS")
+_TRANSFER = "cryptoTransfer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +30,7 @@ class Submission:
     valid_seconds: int
     memo: bytes
     max_fee: int
-    action: Call | Transfer
+    action: Action
     signers: frozenset[str]
 
     @property
@@ -108,7 +57,7 @@ def parse(signed: bytes, ledger: Ledger) -> Submission:
         valid_seconds=body.transactionValidDuration.seconds,
         memo=body.memo.encode(),
         max_fee=body.transactionFee,
-        action=_action(body),
+        action=read_action(body),
         signers=_signers(envelope, _involved(body, payer), ledger),
     )
 
@@ -146,18 +95,6 @@ def _check_time(submission: Submission, now_ns: int) -> None:
         raise Refused("INVALID_TRANSACTION_START")
 
 
-def _action(body: Any) -> Call | Transfer:
-    kind = body.WhichOneof("data")
-    if kind == _CALL:
-        call = body.contractCall
-        return Call(_contract_text(call.contractID), call.functionParameters, call.gas, call.amount)
-    if kind == _TRANSFER:
-        lines = body.cryptoTransfer.transfers.accountAmounts
-        amounts = tuple((entity_text(line.accountID), line.amount) for line in lines)
-        return Transfer(amounts, bool(body.cryptoTransfer.tokenTransfers))
-    raise Refused("NOT_SUPPORTED" if kind else "INVALID_TRANSACTION_BODY")
-
-
 def _involved(body: Any, payer: str) -> set[str]:
     if body.WhichOneof("data") != _TRANSFER:
         return {payer}
@@ -181,16 +118,6 @@ def _has_signed(account: Account, envelope: SignedTransaction) -> bool:
         if is_signed(account.key_type, public_key, envelope.bodyBytes, signature):
             return True
     return False
-
-
-def entity_text(entity: basic_types_pb2.AccountID) -> str:
-    return f"{entity.shardNum}.{entity.realmNum}.{entity.accountNum}"
-
-
-def _contract_text(contract: basic_types_pb2.ContractID) -> str:
-    if contract.evm_address:
-        return "0x" + bytes(contract.evm_address).hex()
-    return f"{contract.shardNum}.{contract.realmNum}.{contract.contractNum}"
 
 
 def _start_ns(identity: basic_types_pb2.TransactionID) -> int:

@@ -86,7 +86,7 @@ def result_json(replica: Replica, record: Record, call: CallOutcome) -> dict[str
         "gas_limit": call.gas_limit,
         "gas_used": call.gas_used,
         "timestamp": time_text(record.consensus_ns),
-        "to": long_zero(contract.contract_id) if contract else call.to,
+        "to": long_zero(contract.contract_id) if contract else call.to or None,
         "hash": ethereum_hash_text(record),
     }
 

@@ -164,6 +164,9 @@ def _approved(row: ContractTransaction) -> None:
 
 
 def _hold(row: ContractTransaction, cause: str, reason: str, *, needs_operator: bool = False) -> None:
+    """A cancelled run sends nothing any more, so nobody would have a reason to lift a hold on it."""
+    if Distribution.objects.filter(uid=row.group_uid, status=Distribution.Status.CANCELLED).exists():
+        return
     place_hold(
         scope=Hold.Scope.DISTRIBUTION,
         object_uid=row.group_uid,

@@ -47,6 +47,7 @@ from contracts.models import Asset, Contract, Holding, Token, Wallet  # noqa: E4
 from contracts.services.networks import hedera_network  # noqa: E402
 from payouts.models import Distribution, Payment, PlanPage  # noqa: E402
 from payouts.services.lines import store_page  # noqa: E402
+from payouts.services.plans import Owed  # noqa: E402
 from reserves.models import Reservation  # noqa: E402
 
 PAGE = 10_000  # lines written at once
@@ -133,7 +134,9 @@ def _plan(asset: Asset, snapshot: int, lines: int, first_second: int) -> None:
     )
     for number, start in enumerate(range(0, lines, PAGE)):
         page = PlanPage.objects.create(distribution=distribution, number=number, size=PAGE)
-        store_page(page, [(holder(person), 1) for person in range(start, min(start + PAGE, lines))])
+        store_page(
+            page, [Owed(holder(person), 1, UNITS) for person in range(start, min(start + PAGE, lines))]
+        )
 
 
 # --- what is measured ------------------------------------------------------------------------------

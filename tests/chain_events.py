@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chainsync.services.storing import NewEvent
-from payouts.services.events import snapshot_key
+from payouts.services.keys import snapshot_key
 
 NAME = "AmountSnapshotByAddressesExecuted"
 ZERO = "0x" + "0" * 40

@@ -36,6 +36,10 @@ class OthersCalls:
         answer = self._ask("declare", asset=asset, record_in=record_in, pay_in=pay_in, rate=rate)
         return int(answer["number"])
 
+    def move(self, asset: str, number: int, pay_in: int) -> dict[str, str]:
+        """Another payment date of a dividend or coupon, so many seconds from now."""
+        return cast(dict[str, str], self._ask("move", asset=asset, number=number, pay_in=pay_in))
+
     def cancel(self, asset: str, number: int, *, is_forced: bool = False) -> dict[str, str]:
         """A dividend or coupon; one that is due already must be forced."""
         return cast(dict[str, str], self._ask("cancel", asset=asset, number=number, is_forced=is_forced))

@@ -31,6 +31,9 @@ class OthersControl:
         number = self._devnet.others.declare(asset, record_in=record_in, pay_in=pay_in, rate=rate)
         return {"number": number}
 
+    def do_move(self, asset: str, number: int, pay_in: int) -> dict[str, str]:
+        return _sent(self._devnet.others.move(asset, number, pay_in=pay_in))
+
     def do_cancel(self, asset: str, number: int, is_forced: bool = False) -> dict[str, str]:
         return _sent(self._devnet.others.cancel(asset, number, is_forced=is_forced))
 

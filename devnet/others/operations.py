@@ -56,6 +56,10 @@ class Others:
         coupon = [*dates, now, now + record_in, now, rate, 4, 1]
         return int(self._operations.call(asset, "setCoupon", [coupon])[0])
 
+    def move(self, asset: str, number: int, *, pay_in: int) -> Record:
+        """Another payment date of a dividend or coupon, so many seconds from now."""
+        return self._send(asset, f"move{self._action(asset)}", [number, self._now() + pay_in])
+
     def cancel(self, asset: str, number: int, *, is_forced: bool = False) -> Record:
         """A dividend of an equity or a coupon of a bond; one that is due already must be forced."""
         verb = "forceCancel" if is_forced else "cancel"

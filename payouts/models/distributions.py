@@ -47,8 +47,9 @@ class DistributionQuerySet(models.QuerySet["Distribution"]):
 
     def to_start(self, now: datetime) -> "DistributionQuerySet":
         """Waiting for their time, which has come. An occurrence of a paused series waits on."""
-        snapshots = Q(kind="PAYOUT", snapshot_id=None, record_at__lte=now, execute_at__isnull=False)
-        due = self.filter(Q(execute_at__lte=now) | snapshots, status=DistributionStatus.PENDING)
+        at_record = Q(kind="PAYOUT", snapshot_id=None) | Q(kind="CORPORATE_ACTION")
+        early = at_record & Q(record_at__lte=now, execute_at__isnull=False)
+        due = self.filter(Q(execute_at__lte=now) | early, status=DistributionStatus.PENDING)
         return due.exclude(schedule__status=Schedule.Status.PAUSED)
 
     def covered_by(self, hold: Hold) -> "DistributionQuerySet":
@@ -191,7 +192,9 @@ class Distribution(Payable, Leased):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["asset", "snapshot_id"], name="distribution_once_per_snapshot"),
             models.UniqueConstraint(
-                fields=["asset", "kind", "corporate_action_id"], name="distribution_once_per_corporate_action"
+                fields=["asset", "kind", "corporate_action_id"],
+                condition=~Q(status="CANCELLED"),
+                name="distribution_once_per_corporate_action",
             ),
             models.UniqueConstraint(
                 fields=["schedule", "occurrence"], name="distribution_once_per_occurrence"
@@ -235,9 +238,11 @@ class Distribution(Payable, Leased):
 
     @property
     def starts_at(self) -> datetime | None:
-        """When it starts by itself: at its record time for the snapshot, or to pay. None: when a person starts it."""
-        takes_snapshot = self.kind == self.Kind.PAYOUT and self.snapshot_id is None
-        if self.execute_at is not None and self.record_at is not None and takes_snapshot:
+        """When it starts by itself: to be planned at its record time, or to pay. None: when a person starts it."""
+        starts_early = self.kind == self.Kind.CORPORATE_ACTION or (
+            self.kind == self.Kind.PAYOUT and self.snapshot_id is None
+        )
+        if self.execute_at is not None and self.record_at is not None and starts_early:
             return min(self.record_at, self.execute_at)
         return self.execute_at
 

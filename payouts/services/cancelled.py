@@ -7,6 +7,8 @@ way back on chain, so a person decides about a run that was held.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
+
 from chainsync.models import ChainEvent
 from chainsync.processors import Processor, register
 from contracts import clock
@@ -14,6 +16,7 @@ from contracts.models import Asset, Hold
 from contracts.services.holds import place_hold
 from contracts.transitions import move
 from payouts.models import Distribution
+from reserves.services import reserving
 
 Status = Distribution.Status
 INTERFACES = ("ats/7", "ats/8")
@@ -23,7 +26,7 @@ IDS = {
     "CouponCancelled": "couponId",
     "CouponForceCancelled": "couponId",
 }
-NOT_BEGUN = (Status.DRAFT, Status.PENDING)
+NOT_BEGUN = (Status.DRAFT, Status.PENDING, Status.PLANNING, Status.AWAITING_APPROVAL)
 
 
 def register_processors() -> None:
@@ -43,7 +46,7 @@ def apply_cancelled(asset: Asset, key: str, ids: Sequence[int]) -> bool:
         asset=asset, kind=Distribution.Kind.CORPORATE_ACTION, corporate_action_id=number
     )
     for distribution in paying.exclude(status__in=(Status.COMPLETED, Status.CANCELLED)).order_by("pk"):
-        _stop(distribution, f"corporate action {number} of {asset.symbol} was cancelled on chain")
+        stop(distribution, f"corporate action {number} of {asset.symbol} was cancelled on chain")
     return True
 
 
@@ -60,11 +63,15 @@ def why_cancelled(distribution: Distribution) -> str | None:
     )
 
 
-def _stop(distribution: Distribution, reason: str) -> None:
-    if distribution.status in NOT_BEGUN and move(
-        distribution, Status.CANCELLED, reason=reason, status_reason=reason, ended_at=clock.now()
-    ):
-        return
+def stop(distribution: Distribution, reason: str) -> None:
+    """Cancels what has not begun to pay; what has is held, for a person to decide about."""
+    if _has_not_begun(distribution):
+        with transaction.atomic():
+            if move(
+                distribution, Status.CANCELLED, reason=reason, status_reason=reason, ended_at=clock.now()
+            ):
+                reserving.close(distribution_uid=distribution.uid)
+                return
     place_hold(
         scope=Hold.Scope.DISTRIBUTION,
         object_uid=distribution.uid,
@@ -72,3 +79,8 @@ def _stop(distribution: Distribution, reason: str) -> None:
         reason=f"{reason}; cancel this distribution, or lift the hold to pay all the same",
         needs_operator=True,
     )
+
+
+def _has_not_begun(distribution: Distribution) -> bool:
+    is_held = distribution.status == Status.HELD
+    return (distribution.status_before_hold if is_held else distribution.status) in NOT_BEGUN

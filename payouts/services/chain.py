@@ -12,14 +12,8 @@ from contracts.gateways.mirror import Log, TransactionRecord, mirror
 from contracts.gateways.parallel import ask_all
 from contracts.models import Asset, Contract, ContractTransaction
 from payouts.models import Distribution, Payment
+from payouts.services.keys import KEYS, key_of
 
-# Paid flags are shared by every call that names a snapshot, so all of their events tell who was paid.
-SNAPSHOT_EVENTS = (
-    "AmountSnapshotExecuted",
-    "AmountSnapshotByAddressesExecuted",
-    "PercentageSnapshotExecuted",
-    "PercentageSnapshotByAddressesExecuted",
-)
 Cause = Payment.Cause
 
 
@@ -45,6 +39,12 @@ def _ask(
 ) -> Any:
     output = mirror().call(to, interface.encode(function, list(arguments)), block=block)
     return interface.decode_output(function, output)[0]
+
+
+def has_role(asset: Asset, role: str, account: str) -> bool:
+    """On the asset token; the view has the same shape on both contracts, in every version."""
+    interface = contract_interface(asset.payout_contract)
+    return bool(_ask(interface, asset.evm_address, "hasRole", (role, account), None))
 
 
 def is_asset_paused(asset: Asset) -> bool:
@@ -81,7 +81,7 @@ def snapshot_id_of(distribution: Distribution, record: TransactionRecord) -> int
 
 
 def paid_by_logs(distribution: Distribution) -> dict[str, int]:
-    """Units by holder as all logs of the contract tell them now, read from the snapshot on: a proof that depends
+    """Units by holder as all logs of the contract tell them now, read from the record date on: a proof that depends
     on nothing that was stored."""
     until = clock.consensus_text(mirror().newest_consensus_ns())
     contract = distribution.asset.payout_contract
@@ -93,9 +93,9 @@ def paid_by_logs(distribution: Distribution) -> dict[str, int]:
 
 
 def _successes(distribution: Distribution, entry: Log) -> Iterator[tuple[str, int]]:
-    """Holder and units of a result event of this distribution's snapshot; nothing for any other log."""
+    """Holder and units of a result event of this distribution; nothing for any other log."""
     event = contract_interface(distribution.asset.payout_contract).decode_log(entry.topics, entry.data)
-    if event and event.name in SNAPSHOT_EVENTS and event.args["snapshotID"] == distribution.snapshot_id:
+    if event and event.name in KEYS and KEYS[event.name](event.args) == key_of(distribution):
         pairs = zip(event.args["succeeded"], event.args["paidAmount"], strict=True)
         yield from ((holder, units) for holder, units in pairs if holder != ZERO_ADDRESS)
 

@@ -9,9 +9,10 @@ from django.db.models import Count, Sum
 from contracts.models import AuditEvent, Hold
 from payouts.amounts import format_units
 from payouts.models import Batch, Distribution, Payment
-from payouts.models.batches import OPEN_BATCHES, PaymentQuerySet
+from payouts.models.batches import OPEN_BATCHES, REISSUE_LIVES, PaymentQuerySet
 from payouts.services import preflight
 from payouts.services.holding import words
+from payouts.services.plans import plan_of
 
 Status = Distribution.Status
 MOST_NAMED = 5
@@ -53,7 +54,7 @@ class Preview:
 def preview(distribution: Distribution, wanted: Wanted) -> Preview:
     """Counts what would be retried, without asking the chain. Raises NotRetryable."""
     check(distribution, wanted)
-    failed = wanted.lines_of(distribution).failed()
+    failed = wanted.lines_of(distribution).failed().free_of_reissue()
     totals = failed.aggregate(lines=Count("pk"), units=Sum("expected_units"))
     reasons = failed.values_list("failure_reason").annotate(count=Count("pk")).order_by("-count")
     calls = -(-totals["lines"] // lines_per_call(distribution))
@@ -62,6 +63,8 @@ def preview(distribution: Distribution, wanted: Wanted) -> Preview:
 
 def lines_per_call(distribution: Distribution) -> int:
     """What the contract is known to take; a batch that turns out too large is cut before it is sent."""
+    if not plan_of(distribution).is_sized:
+        return int(settings.CASH_OUT_BATCH_SIZE)
     learned = distribution.asset.payout_contract.learned_batch_size
     return min(learned or settings.BATCH_SIZE, settings.BATCH_SIZE)
 
@@ -69,15 +72,20 @@ def lines_per_call(distribution: Distribution) -> int:
 def check(distribution: Distribution, wanted: Wanted) -> None:
     """Raises NotRetryable, about what was named before about the distribution as a whole."""
     distribution.refresh_from_db()
-    reason = (
-        _why_not_holders(distribution, wanted.holders)
-        or _why_not_batch(distribution, wanted.batch)
-        or why_not(distribution)
-    )
-    if reason:
+    if reason := why_not_lines(distribution, wanted) or why_not(distribution):
         raise NotRetryable(reason)
-    if not wanted.lines_of(distribution).failed().exists():
+    failed = wanted.lines_of(distribution).failed()
+    if not failed.exists():
         raise NotRetryable(f"nothing failed{_of(wanted)}: there is nothing to retry")
+    if not failed.free_of_reissue().exists():
+        raise NotRetryable(
+            "every failed payment of it is being re-issued to another wallet; refuse that first"
+        )
+
+
+def why_not_lines(distribution: Distribution, wanted: Wanted) -> str | None:
+    """What is wrong with the holders and the batch that were named."""
+    return _why_not_holders(distribution, wanted.holders) or _why_not_batch(distribution, wanted.batch)
 
 
 def _of(wanted: Wanted) -> str:
@@ -114,9 +122,8 @@ def _why_not_status(distribution: Distribution) -> str:
 
 def _why_not_holders(distribution: Distribution, holders: Sequence[str]) -> str | None:
     """All that cannot be retried are named at once, a few of them in full."""
-    lines = {
-        line.holder: line for line in distribution.payments.filter(holder__in=holders).select_related("batch")
-    }
+    named = distribution.payments.filter(holder__in=holders).select_related("batch")
+    lines = {line.holder: line for line in named.prefetch_related("reissues")}
     problems = [
         problem for holder in holders if (problem := _why_not_line(distribution, holder, lines.get(holder)))
     ]
@@ -128,7 +135,7 @@ def _why_not_line(distribution: Distribution, holder: str, line: Payment | None)
     if line is None:
         return f"{holder} is no holder of this distribution; the payments list has their addresses"
     if line.status == Payment.Status.FAILED:
-        return None
+        return _why_reissued(line)
     if line.status == Payment.Status.PAID:
         token = distribution.asset.payout_contract.payment_token
         paid = format_units(int(line.paid_units), decimals=token.decimals, symbol=token.symbol)
@@ -139,6 +146,13 @@ def _why_not_line(distribution: Distribution, holder: str, line: Payment | None)
         )
         return f"{holder} is PENDING, {where}; wait for its end"
     return f"{holder} is {line.status}: nothing is to be sent"
+
+
+def _why_reissued(line: Payment) -> str | None:
+    live = next((one for one in line.reissues.all() if one.status in REISSUE_LIVES), None)
+    if live is None:
+        return None
+    return f"{line.holder} is being re-issued to {live.wallet}, which is {live.status}; refuse that first"
 
 
 def _why_not_batch(distribution: Distribution, number: int | None) -> str | None:

@@ -5,7 +5,7 @@ stores the event. Sums, counts and the earliest time do not depend on the order 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -20,7 +20,7 @@ from contracts.addresses import ZERO_ADDRESS
 from contracts.doorbell import ring
 from contracts.models import AuditEvent, Contract
 from payouts.models import Distribution, Payment
-from payouts.services.chain import SNAPSHOT_EVENTS
+from payouts.services.keys import KEYS, key_of, with_key
 from reserves.services import reserving
 from reserves.services.reserving import NewDraw
 
@@ -30,7 +30,6 @@ Status = Distribution.Status
 ENDED = (Status.COMPLETED, Status.PARTIALLY_COMPLETED, Status.FAILED)
 
 INTERFACE = "lccf/1.1"
-DISTRIBUTION_EVENTS = ("DistributionExecuted", "DistributionByAddressesExecuted")
 MOST_SHOUTS = 20
 # Differences that are more than an amount: somebody may have to ask for money back.
 CRITICAL = {
@@ -41,30 +40,8 @@ CRITICAL = {
 }
 
 
-def snapshot_key(args: Mapping[str, Any]) -> str:
-    _check(args)
-    return f"snapshot:{args['snapshotID']}"
-
-
-def distribution_key(args: Mapping[str, Any]) -> str:
-    _check(args)
-    return f"distribution:{args['distributionID']}"
-
-
-def _check(args: Mapping[str, Any]) -> None:
-    if len(args["succeeded"]) != len(args["paidAmount"]):
-        raise ValueError(f"{len(args['succeeded'])} holders with {len(args['paidAmount'])} amounts")
-
-
-def key_of(distribution: Distribution) -> str:
-    """The key of the events that pay this distribution; empty before it has one."""
-    if distribution.kind == Distribution.Kind.PAYOUT:
-        return "" if distribution.snapshot_id is None else f"snapshot:{distribution.snapshot_id}"
-    return f"distribution:{distribution.corporate_action_id}" if distribution.corporate_action_id else ""
-
-
 def since(contract: Contract) -> str:
-    """The snapshot of the oldest distribution that may still be paid: older events change nothing any more."""
+    """The record date of the oldest distribution that may still be paid: older events change nothing any more."""
     rows = Distribution.objects.filter(asset__payout_contract=contract)
     rows = rows.exclude(status__in=(Status.COMPLETED, Status.CANCELLED))
     oldest = rows.exclude(snapshot_consensus_at="").aggregate(at=Min("snapshot_consensus_at"))["at"]
@@ -116,11 +93,8 @@ def apply_events(contract: Contract, key: str, ids: Sequence[int]) -> bool:
 
 def distribution_of(contract: Contract, key: str) -> Distribution | None:
     """Whose events have this key; None when it is nobody's here."""
-    kind, _, number = key.partition(":")
-    rows = Distribution.objects.filter(asset__payout_contract=contract)
-    if kind == "snapshot":
-        return rows.filter(kind=Distribution.Kind.PAYOUT, snapshot_id=int(number)).first()
-    return rows.filter(kind=Distribution.Kind.CORPORATE_ACTION, corporate_action_id=number).first()
+    rows = Distribution.objects.filter(with_key(key), asset__payout_contract=contract)
+    return rows.first()
 
 
 def _draw(distribution: Distribution, consensus_at: str, log_index: int, units: int) -> NewDraw:
@@ -236,11 +210,8 @@ def _shout_stranger(distribution: Distribution, holder: str, units: int) -> None
 
 
 def register_processors() -> None:
-    """The cash-out events name nothing that tells one payout from another, so they are only stored."""
-    snapshot = Processor(key=snapshot_key, apply=apply_events, since=since)
-    distribution = Processor(key=distribution_key, apply=apply_events, since=since)
-    register(INTERFACE, SNAPSHOT_EVENTS, snapshot)
-    register(INTERFACE, DISTRIBUTION_EVENTS, distribution)
+    for name, key in KEYS.items():
+        register(INTERFACE, (name,), Processor(key=key, apply=apply_events, since=since))
     register_awaited(contracts_at_work)
 
 

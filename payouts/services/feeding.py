@@ -21,6 +21,7 @@ from contracts.transitions import record_moves
 from payouts.models import Batch, Distribution
 from payouts.services import sizing
 from payouts.services.paying import BATCH_PLANNED, BATCH_PURPOSE, call_for
+from payouts.services.plans import plan_of
 from payouts.services.splitting import cut
 from payouts.services.waiting import PAUSE
 
@@ -113,8 +114,11 @@ def _divide(room: int, under_way: dict[str, int]) -> Counter[str]:
 def _start(distribution: Distribution, count: int) -> int:
     """Plans the calls of up to ``count`` waiting batches, cut to the size the contract takes; returns how many."""
     contract = distribution.asset.payout_contract
-    count = min(count, _room_while_searching(contract, count))
-    batches = _next_batches(distribution, count, sizing.size_for_next(contract))
+    if plan_of(distribution).is_sized:
+        count = min(count, _room_while_searching(contract, count))
+        batches = _next_batches(distribution, count, sizing.size_for_next(contract))
+    else:
+        batches = _next_batches(distribution, count, settings.CASH_OUT_BATCH_SIZE)
     if not batches:
         return 0
     try:
@@ -160,7 +164,8 @@ def _next_batches(distribution: Distribution, count: int, size: int) -> list[Bat
 def _plan(distribution: Distribution, batches: list[Batch]) -> None:
     """PROCESSING and the planned calls are one commit."""
     contract = distribution.asset.payout_contract
-    owner = Owner(contract.wallet, contract, BATCH_PURPOSE, distribution.uid, has_guard=True)
+    has_guard = plan_of(distribution).has_guard
+    owner = Owner(contract.wallet, contract, BATCH_PURPOSE, distribution.uid, has_guard=has_guard)
     plan_first_attempts(owner, {batch.subject: call_for(batch) for batch in batches})
     _move_to_processing(batches)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import Sum
 
 from contracts import clock
 from contracts.faults import fault_point
@@ -18,9 +19,18 @@ POOL_FROZEN = fault_point("distribution.pool_frozen", scenario="payout")
 
 
 def ensure_pool(distribution: Distribution) -> bool:
-    """True when the pool is frozen and reserved. Short of money the distribution waits, or is HELD.
+    """True when the pool is frozen and reserved. Short of money the distribution waits, or is HELD."""
+    return _ensure(distribution, _pool_of(distribution), fixes_block=True)
 
-    While calls of this contract are under way, money they paid may be missing from the balance and still be
+
+def ensure_sum(distribution: Distribution) -> bool:
+    """The same for a distribution whose lines are stored: what they add up to is its pool."""
+    units = int(distribution.pages.aggregate(units=Sum("expected_units"))["units"] or 0)
+    return _ensure(distribution, lambda available: units, fixes_block=False)
+
+
+def _ensure(distribution: Distribution, pool_of: Callable[[int], int], *, fixes_block: bool) -> bool:
+    """While calls of this contract are under way, money they paid may be missing from the balance and still be
     counted on; only with nothing in flight is a shortfall real. So that is asked after the balance was read
     and before the reservations are: what was paid before the balance is by then in flight or drawn.
     """
@@ -33,7 +43,7 @@ def ensure_pool(distribution: Distribution) -> bool:
         wait(distribution, "the mirror node has not passed the snapshot yet")
         return False
     try:
-        _freeze(distribution, balance)
+        _freeze(distribution, balance, pool_of, fixes_block=fixes_block)
     except InsufficientReserve as error:
         reason = shortfall_words(distribution, error)
         if in_flight:
@@ -57,16 +67,19 @@ def is_in_flight(contract: Contract) -> bool:
     return calls.filter(status=ContractTransaction.Status.SUCCEEDED, subject__in=subjects).exists()
 
 
-def _freeze(distribution: Distribution, balance: BalanceAt) -> None:
+def _freeze(
+    distribution: Distribution, balance: BalanceAt, pool_of: Callable[[int], int], *, fixes_block: bool
+) -> None:
     contract = distribution.asset.payout_contract
     with transaction.atomic():
         reservation = reserve(
-            contract=contract,
-            distribution_uid=distribution.uid,
-            pool_of=_pool_of(distribution),
-            balance=balance,
+            contract=contract, distribution_uid=distribution.uid, pool_of=pool_of, balance=balance
         )
-        columns = {"pool_units": reservation.units, "pool_block": balance.block}
+        columns = {"pool_units": reservation.units} | ({"pool_block": balance.block} if fixes_block else {})
+        # A cancel takes the contract's row first, too: it closes what is reserved, or nothing is reserved after it.
+        if Distribution.objects.filter(pk=distribution.pk, status=Distribution.Status.CANCELLED).exists():
+            transaction.set_rollback(True)
+            return
         Distribution.objects.filter(pk=distribution.pk, pool_units=None).update(**columns)
         distribution.refresh_from_db()
         _lift(distribution)

@@ -4,20 +4,20 @@ A plan of any size is written as it is read, page by page, so neither memory nor
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 
 from contracts import clock
-from payouts.amounts import share_units
 from payouts.models import Batch, Payment, PlanPage
+from payouts.services.plans import Owed
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One holder of the snapshot; amounts in base units."""
+    """One holder and its place in the list; amounts in base units."""
 
     ordinal: int
     holder: str
@@ -29,7 +29,7 @@ class Line:
         return f"{self.ordinal}:{self.holder}:{self.balance_units}:{self.expected_units}\n"
 
 
-def store_page(page: PlanPage, holders: list[tuple[str, int]]) -> bool:
+def store_page(page: PlanPage, holders: Sequence[Owed]) -> bool:
     """Stores lines, batches and the done flag together; False when somebody else has stored the page.
 
     Raises IntegrityError when a holder stands in the plan already.
@@ -52,15 +52,9 @@ def store_page(page: PlanPage, holders: list[tuple[str, int]]) -> bool:
     return True
 
 
-def _lines(page: PlanPage, holders: list[tuple[str, int]]) -> Iterator[Line]:
-    distribution = page.distribution
-    for place, (holder, balance) in enumerate(holders):
-        expected = share_units(
-            pool_units=distribution.pool_units or 0,
-            balance_units=balance,
-            supply_units=distribution.supply_units or 1,
-        )
-        yield Line(page.number * page.size + place, holder, balance, expected)
+def _lines(page: PlanPage, holders: Sequence[Owed]) -> Iterator[Line]:
+    for place, one in enumerate(holders):
+        yield Line(page.number * page.size + place, one.holder, one.balance_units, one.expected_units)
 
 
 def _store_batches(page: PlanPage, payable: list[Line]) -> dict[int, int]:

@@ -1,9 +1,9 @@
 """What the call of a subject would be and whose it is, for a call that is on chain and not in a restored database."""
 
-from contracts.models import Asset
 from contracts.services.planning import Call, Owner
 from payouts.models import Batch, Distribution
 from payouts.services import paying, snapshots
+from payouts.services.plans import plan_of
 
 
 def of_snapshot(subject: str) -> tuple[Owner, Call] | None:
@@ -14,7 +14,7 @@ def of_snapshot(subject: str) -> tuple[Owner, Call] | None:
     )
     if distribution is None:
         return None
-    owner = _owner(distribution, distribution.asset, snapshots.SNAPSHOT_PURPOSE)
+    owner = _owner(distribution, snapshots.SNAPSHOT_PURPOSE, has_guard=True)
     return owner, snapshots.call_for(distribution.asset)
 
 
@@ -27,12 +27,13 @@ def of_batch(subject: str) -> tuple[Owner, Call] | None:
     if batch is None:
         return None
     distribution = batch.distribution
-    return _owner(distribution, distribution.asset, paying.BATCH_PURPOSE), paying.call_for(batch)
+    owner = _owner(distribution, paying.BATCH_PURPOSE, has_guard=plan_of(distribution).has_guard)
+    return owner, paying.call_for(batch)
 
 
-def _owner(distribution: Distribution, asset: Asset, purpose: str) -> Owner:
-    contract = asset.payout_contract
-    return Owner(contract.wallet, contract, purpose, distribution.uid, has_guard=True)
+def _owner(distribution: Distribution, purpose: str, *, has_guard: bool) -> Owner:
+    contract = distribution.asset.payout_contract
+    return Owner(contract.wallet, contract, purpose, distribution.uid, has_guard=has_guard)
 
 
 def _uid(subject: str) -> str:

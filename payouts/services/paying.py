@@ -14,8 +14,9 @@ from contracts.leases import lease
 from contracts.models import ContractTransaction, Hold
 from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transaction
 from payouts.models import Batch
-from payouts.services import errors, sizing
+from payouts.services import errors, sizing, splitting
 from payouts.services.holding import hold_distribution
+from payouts.services.plans import plan_of
 from payouts.services.settling import fail_batch
 from payouts.services.waiting import wait_batch
 
@@ -59,6 +60,8 @@ def _step(batch: Batch) -> None:
         wait_batch(batch, latest.waiting_reason)
     elif latest.status == Status.SUCCEEDED:
         ring("payouts.settle", batch.distribution_id)
+    elif not plan_of(batch.distribution).is_sized and _is_about_a_holder(latest):
+        _isolate(batch, latest)
     elif sizing.is_too_large(latest):
         _make_room(batch, latest)
     elif errors.may_come_again(latest.error_class):
@@ -70,6 +73,19 @@ def _step(batch: Batch) -> None:
 def _fail(batch: Batch, latest: ContractTransaction) -> None:
     """While the size of calls is searched for, the next one has waited for this one's end."""
     fail_batch(batch, latest)
+    ring("payouts.feed", batch.distribution.asset.payout_contract.wallet_id)
+
+
+def _is_about_a_holder(latest: ContractTransaction) -> bool:
+    return sizing.is_too_large(latest) or not errors.may_come_again(latest.error_class)
+
+
+def _isolate(batch: Batch, latest: ContractTransaction) -> None:
+    """One holder took the whole call back: halves are tried until that one stands alone."""
+    if batch.total == 1:
+        _fail(batch, latest)
+        return
+    splitting.cut(batch, (batch.total + 1) // 2)
     ring("payouts.feed", batch.distribution.asset.payout_contract.wallet_id)
 
 
@@ -131,7 +147,7 @@ def plan_batch(batch: Batch) -> None:
                 purpose=BATCH_PURPOSE,
                 subject=batch.subject,
                 group_uid=distribution.uid,
-                has_guard=True,
+                has_guard=plan_of(distribution).has_guard,
             )
     except (Waiting, AlreadyOpen) as error:
         wait_batch(batch, str(error))
@@ -141,17 +157,4 @@ def plan_batch(batch: Batch) -> None:
 
 def call_for(batch: Batch) -> Call:
     """The call that pays a batch's holders, with the gas it is known to need."""
-    distribution = batch.distribution
-    contract = distribution.asset.payout_contract
-    return Call(
-        target=contract.address,
-        interface=f"lccf/{contract.interface_version}",
-        function="executeAmountSnapshotByAddresses",
-        arguments=[
-            distribution.asset.evm_address,
-            int(distribution.snapshot_id or 0),
-            list(batch.holders),
-            int(distribution.pool_units or 0),
-        ],
-        gas_limit=sizing.gas_for(contract, holders=batch.total),
-    )
+    return plan_of(batch.distribution).call(batch)

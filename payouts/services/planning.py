@@ -1,4 +1,4 @@
-"""PLANNING: snapshot, frozen pool, holder pages, and the closed plan. Each step commits before the next."""
+"""PLANNING: what the lines are computed from, holder pages, and the closed plan. Each step commits before the next."""
 
 import hashlib
 from datetime import timedelta
@@ -10,7 +10,6 @@ from django.db.models import Q, Sum
 from structlog.contextvars import bound_contextvars
 
 from contracts import clock
-from contracts.addresses import ZERO_ADDRESS
 from contracts.doorbell import ring
 from contracts.faults import fault_point
 from contracts.gateways.errors import GatewayError, Refused
@@ -18,11 +17,9 @@ from contracts.leases import lease
 from contracts.models import Hold
 from contracts.transitions import move
 from payouts.models import Distribution, PlanPage
-from payouts.services import chain
-from payouts.services.funding import ensure_pool
 from payouts.services.holding import align, hold_distribution
 from payouts.services.lines import store_page
-from payouts.services.snapshots import ensure_snapshot
+from payouts.services.plans import CannotPlan, Held, Owed, Plan, plan_of
 from payouts.services.waiting import wait
 from reserves.services import reserving
 
@@ -48,6 +45,8 @@ def advance_distribution(pk: int) -> None:
 def _take_step(distribution: Distribution) -> None:
     try:
         _advance(distribution)
+    except CannotPlan as error:
+        _cannot_plan(distribution, str(error))
     except GatewayError as error:
         wait(distribution, f"the chain could not be asked: {error}")
     except Exception as error:
@@ -60,12 +59,13 @@ def _advance(distribution: Distribution) -> None:
     align(distribution)
     if distribution.status != Status.PLANNING:
         return
-    if not (ensure_snapshot(distribution) and ensure_pool(distribution) and _ensure_pages(distribution)):
+    plan = plan_of(distribution)
+    if not (plan.prepare(distribution) and _ensure_pages(distribution, plan)):
         return
     if distribution.pages.filter(done_at=None).exists():
         _ring_pages(distribution)
         wait(distribution, _why_reading(distribution))
-    else:
+    elif _is_as_told(distribution) and plan.fund(distribution):
         _close(distribution)
 
 
@@ -78,21 +78,18 @@ def _why_reading(distribution: Distribution) -> str:
     )
 
 
-def _ensure_pages(distribution: Distribution) -> bool:
-    """Reads how many holders the snapshot has and lays a row per page; False when it cannot be planned.
+def _ensure_pages(distribution: Distribution, plan: Plan) -> bool:
+    """Reads how many holders there are and lays a row per page.
 
-    Everything is asked at the block that froze the pool, so that a replica that lags says "unknown block"
-    instead of giving an empty list.
+    Everything is asked at one block, so that a replica that lags says "unknown block" instead of giving an empty list.
+    Raises CannotPlan.
     """
     if distribution.holder_count is not None:
         return True
-    snapshot_id, block = distribution.snapshot_id, distribution.pool_block
-    count = chain.ask_asset(distribution.asset, "getTotalTokenHoldersAtSnapshot", snapshot_id, block=block)
-    supply = chain.ask_asset(distribution.asset, "totalSupplyAtSnapshot", snapshot_id, block=block)
+    count, supply = plan.count(distribution)
     if not count or not supply:
-        _cannot_plan(distribution, f"the snapshot {snapshot_id} has no holders; nobody can be paid")
-        return False
-    pages = _pages(distribution, count)
+        raise CannotPlan("nobody holds the asset; nobody can be paid")
+    pages = _pages(distribution, plan, count)
     with transaction.atomic():
         unlaid = Distribution.objects.filter(pk=distribution.pk, holder_count=None)
         if unlaid.update(holder_count=count, supply_units=supply):
@@ -102,28 +99,30 @@ def _ensure_pages(distribution: Distribution) -> bool:
     return True
 
 
-def _pages(distribution: Distribution, count: int) -> list[PlanPage]:
+def _pages(distribution: Distribution, plan: Plan, count: int) -> list[PlanPage]:
     """A page holds whole batches: a batch that is not full would waste a signature."""
-    batch_size = _batch_size(distribution)
+    batch_size = _batch_size(distribution, plan)
     size = max(1, settings.PLAN_PAGE_SIZE // batch_size) * batch_size
-    columns = {"size": size, "view_size": _view_size(distribution, size), "batch_size": batch_size}
+    columns = {"size": size, "view_size": _view_size(distribution, plan, size), "batch_size": batch_size}
     return [
         PlanPage(distribution=distribution, number=number, **columns)
         for number in range((count + size - 1) // size)
     ]
 
 
-def _batch_size(distribution: Distribution) -> int:
+def _batch_size(distribution: Distribution, plan: Plan) -> int:
     """What the contract is known to take in one call; a batch that turns out too large is cut later."""
+    if not plan.is_sized:
+        return int(settings.CASH_OUT_BATCH_SIZE)
     learned = distribution.asset.payout_contract.learned_batch_size
     return min(learned or settings.BATCH_SIZE, settings.BATCH_SIZE)
 
 
-def _view_size(distribution: Distribution, size: int) -> int:
+def _view_size(distribution: Distribution, plan: Plan, size: int) -> int:
     """How many holders one view tells: ``size``, or as often halved as the asset's view ran out of gas."""
     while size % 2 == 0 and size > LEAST_VIEW_SIZE:
         try:
-            read_view(distribution, number=0, size=size)
+            plan.view(distribution, 0, size)
         except Refused as error:
             log.info("view_too_large", distribution=distribution.uid, size=size, error=str(error))
             size //= 2
@@ -157,7 +156,9 @@ def plan_page(pk: int) -> None:
         except IntegrityError as error:
             if "payment_once_per_holder" not in str(error):
                 raise
-            words = f"the snapshot lists a holder twice on page {page.number}; ask the issuer, then lift this hold"
+            words = (
+                f"the asset lists a holder twice on page {page.number}; ask the issuer, then lift this hold"
+            )
             cause = Hold.Cause.PREFLIGHT
             hold_distribution(page.distribution, cause=cause, reason=words, needs_operator=True)
         except (GatewayError, ValueError) as error:
@@ -171,30 +172,16 @@ def plan_page(pk: int) -> None:
                 _ring_after(page)
 
 
-def _read(page: PlanPage) -> list[tuple[str, int]]:
-    """The holders of one page with their balances, by as many views as it takes."""
-    views = page.size // page.view_size
-    numbers = range(page.number * views, (page.number + 1) * views)
-    holders: list[tuple[str, int]] = []
-    for number in numbers:
-        told = read_view(page.distribution, number=number, size=page.view_size)
+def _read(page: PlanPage) -> list[Owed]:
+    """The holders of one page with what they are owed, by as many views as it takes."""
+    plan, views = plan_of(page.distribution), page.size // page.view_size
+    holders: list[Held] = []
+    for number in range(page.number * views, (page.number + 1) * views):
+        told = plan.view(page.distribution, number, page.view_size)
         holders += told
         if len(told) < page.view_size:
             break
-    return holders
-
-
-def read_view(distribution: Distribution, *, number: int, size: int) -> list[tuple[str, int]]:
-    """Holders and balances as one view of the snapshot tells them, as of the block that froze the pool."""
-    rows = chain.ask_asset(
-        distribution.asset,
-        "balancesOfAtSnapshot",
-        distribution.snapshot_id,
-        number,
-        size,
-        block=distribution.pool_block,
-    )
-    return [(holder, balance) for holder, balance in rows if holder != ZERO_ADDRESS]
+    return plan.owed(page.distribution, holders)
 
 
 def _ring_after(page: PlanPage) -> None:
@@ -207,19 +194,27 @@ def _ring_after(page: PlanPage) -> None:
         ring("payouts.advance_distribution", page.distribution_id)
 
 
-def _close(distribution: Distribution) -> None:
-    """Closes the plan if its lines are exactly the snapshot's holders, and starts paying."""
-    totals = distribution.pages.aggregate(
+def _totals(distribution: Distribution) -> dict[str, int]:
+    sums = distribution.pages.aggregate(
         count=Sum("holder_count"), balances=Sum("balance_units"), expected=Sum("expected_units")
     )
-    if reason := _why_not_closed(distribution, totals["count"], int(totals["balances"] or 0)):
+    return {name: int(value or 0) for name, value in sums.items()}
+
+
+def _is_as_told(distribution: Distribution) -> bool:
+    """Whether the lines are exactly the holders that were counted; else a person has to look. Raises CannotPlan."""
+    totals = _totals(distribution)
+    if reason := _why_not_closed(distribution, totals["count"], totals["balances"]):
         hold_distribution(distribution, cause=Hold.Cause.PREFLIGHT, reason=reason, needs_operator=True)
-        return
-    expected = int(totals["expected"] or 0)
-    if not expected:
-        _cannot_plan(distribution, "the amount is too small: every holder's share rounds down to 0")
-        return
-    plan_hash = _plan_hash(distribution)
+        return False
+    if not totals["expected"]:
+        raise CannotPlan("the amount is too small: every holder's share rounds down to 0")
+    return True
+
+
+def _close(distribution: Distribution) -> None:
+    """Closes the plan and starts paying."""
+    totals, plan_hash = _totals(distribution), _plan_hash(distribution)
     with transaction.atomic():
         if not move(
             distribution,
@@ -228,17 +223,17 @@ def _close(distribution: Distribution) -> None:
             status_reason="",
             plan_hash=plan_hash,
             plan_closed_at=clock.now(),
-            dust_units=(distribution.pool_units or 0) - expected,
+            dust_units=(distribution.pool_units or 0) - totals["expected"],
         ):
             return
-        reserving.shrink(distribution_uid=distribution.uid, units=expected)
+        reserving.shrink(distribution_uid=distribution.uid, units=totals["expected"])
         ring("payouts.feed", distribution.asset.payout_contract.wallet_id)
     PLAN_CLOSED.reach(distribution.uid)
 
 
 def _why_not_closed(distribution: Distribution, count: int, balances: int) -> str | None:
     if count != distribution.holder_count:
-        return f"the snapshot says {distribution.holder_count} holders, its list has {count}; ask the issuer"
+        return f"the asset says {distribution.holder_count} holders, its list has {count}; ask the issuer"
     if balances > (distribution.supply_units or 0):
         return (
             f"the balances add up to {balances}, above the supply {distribution.supply_units}; ask the issuer"
@@ -248,9 +243,8 @@ def _why_not_closed(distribution: Distribution, count: int, balances: int) -> st
 
 def _plan_hash(distribution: Distribution) -> str:
     """SHA-256 over the header and the hashes of all pages in order; what is approved is what is paid."""
-    digest = hashlib.sha256(
-        f"{distribution.uid}:{distribution.snapshot_id}:{distribution.pool_units}\n".encode()
-    )
+    paid_for = distribution.corporate_action_id or distribution.snapshot_id
+    digest = hashlib.sha256(f"{distribution.uid}:{paid_for}:{distribution.pool_units}\n".encode())
     for lines_hash in distribution.pages.order_by("number").values_list("lines_hash", flat=True):
         digest.update(f"{lines_hash}\n".encode())
     return digest.hexdigest()

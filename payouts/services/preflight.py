@@ -1,6 +1,6 @@
 """What must be true before a distribution starts. Each answer is a sentence with the fix, or None."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from django.conf import settings
 
@@ -15,6 +15,12 @@ from payouts.services import chain
 from payouts.services.shared_answers import ask_once
 
 PAYOUT_ROLE = "0x88ad01da1e5558735d5b478c04a0f1667377fb68a98cb0278159d0b790f08c10"
+CASHOUT_ROLE = "0xe0d6eef1076057afbcdc5a0534cf7ab9071fa4fdd3750e202da3d49c8913a144"
+# MATURITY_REDEEMER on the asset token; 8.0 changed the numbers of all roles.
+REDEEMER_ROLES = {
+    "7": "0xa0d696902e9ed231892dc96649f0c62b808a1cb9dd1269e78e0adc1cc4b8358c",
+    "8": "0x433f48f8aca23480f6ab07666cbc9131d32a0b4672033453f65e18f4dd390523",
+}
 
 
 def why_not(asset: Asset) -> str | None:
@@ -23,6 +29,34 @@ def why_not(asset: Asset) -> str | None:
     What the chain says is asked once in five seconds for all runs of a contract.
     """
     return why_not_stored(asset) or _why_not_on_chain_shared(asset)
+
+
+def why_not_action(asset: Asset) -> str | None:
+    """The same for a dividend or coupon, which needs no snapshot of ours. Raises GatewayError."""
+    contract = asset.payout_contract
+    checks = (lambda: next(_problems_of_contract(contract), None), lambda: _asset_paused(asset))
+    return why_not_stored(asset) or _first_shared(asset, "action", checks)
+
+
+def why_not_cash_out(asset: Asset) -> str | None:
+    """The same for a bond's cash-out: who may call it, and whether the contract may redeem. Raises GatewayError."""
+    contract = asset.payout_contract
+    checks = (
+        lambda: _contract_paused(contract),
+        lambda: _payment_token(contract),
+        lambda: _role(contract, "CASHOUT", CASHOUT_ROLE),
+        lambda: _asset_paused(asset),
+        lambda: _may_redeem(asset),
+    )
+    return why_not_stored(asset) or _first_shared(asset, "cash-out", checks)
+
+
+def _first_shared(asset: Asset, what: str, checks: Iterable[Callable[[], str | None]]) -> str | None:
+    contract = asset.payout_contract
+    key = (what, asset.network, asset.evm_address, contract.evm_address, contract.wallet.evm_address)
+    return ask_once(key, lambda: next((reason for check in checks if (reason := check())), None)) or ask_once(
+        ("fees", contract.wallet.network, contract.wallet.account), lambda: why_no_fees(contract.wallet)
+    )
 
 
 def why_unusable(asset: Asset) -> str | None:
@@ -111,10 +145,18 @@ def _asset_paused(asset: Asset) -> str | None:
     return None
 
 
-def _role(contract: Contract) -> str | None:
-    if chain.ask_contract(contract, "hasRole", PAYOUT_ROLE, contract.wallet.evm_address):
+def _role(contract: Contract, name: str = "PAYOUT", number: str = PAYOUT_ROLE) -> str | None:
+    if chain.ask_contract(contract, "hasRole", number, contract.wallet.evm_address):
         return None
-    return f"the wallet {contract.wallet.account} lacks the role PAYOUT on {contract.address}; grant it"
+    return f"the wallet {contract.wallet.account} lacks the role {name} on {contract.address}; grant it"
+
+
+def _may_redeem(asset: Asset) -> str | None:
+    contract = asset.payout_contract
+    if chain.has_role(asset, REDEEMER_ROLES[asset.interface_version], contract.evm_address):
+        return None
+    lacks = f"the payout contract {contract.address} lacks the role MATURITY_REDEEMER"
+    return f"{lacks} on the bond {asset.address}; grant it"
 
 
 def _snapshot_allowed(asset: Asset) -> str | None:

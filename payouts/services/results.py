@@ -6,7 +6,7 @@ from chainsync.services.storing import NewEvent, events_of_call
 from contracts.addresses import ZERO_ADDRESS
 from contracts.models import ContractTransaction
 from payouts.models import Batch, Distribution
-from payouts.services.events import key_of
+from payouts.services.keys import key_of
 
 Status = ContractTransaction.Status
 

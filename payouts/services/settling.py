@@ -28,6 +28,8 @@ from payouts.services import chain, sizing
 from payouts.services.chain import Reason
 from payouts.services.events import apply_news, not_applied
 from payouts.services.finishing import finish_distribution
+from payouts.services.news import read_news
+from payouts.services.plans import plan_of
 from payouts.services.results import Result, SettlementMismatch, lock_with_calls, read_result
 from payouts.services.waiting import wait_batch
 
@@ -53,10 +55,23 @@ def settle_due(distribution_id: int) -> None:
     distribution = rows.get(pk=distribution_id)
     unclear: list[int] = []
     with bound_contextvars(distribution=distribution.uid):
-        if _settle_clear(distribution, unclear):
+        if _has_read_others(distribution) and _settle_clear(distribution, unclear):
             for pk in unclear:
                 settle_batch(pk)
             finish_distribution(distribution)
+
+
+def _has_read_others(distribution: Distribution) -> bool:
+    """Without a paid flag the contract reports who was cashed out before as a success with nothing paid, so what others
+    have caused is read first."""
+    if plan_of(distribution).has_guard:
+        return True
+    try:
+        read_news(distribution)
+    except GatewayError as error:
+        log.info("events_not_read", error=str(error))
+        return False
+    return True
 
 
 def _settle_clear(distribution: Distribution, unclear: list[int]) -> bool:
@@ -141,6 +156,8 @@ def _complete(batches: Sequence[Batch]) -> None:
 
 
 def _note_success(result: Result, *, holders: int) -> None:
+    if not plan_of(result.batch.distribution).is_sized:
+        return
     contract = result.batch.distribution.asset.payout_contract
     sizing.note_success(contract, holders=holders, gas_used=result.call.gas_used)
 
@@ -201,7 +218,7 @@ def _settle_unclear(result: Result) -> None:
     with transaction.atomic():
         if not _end(batch, reasons):
             return
-        if unknown:
+        if unknown and plan_of(batch.distribution).is_sized:
             sizing.resend_unpaid(batch, unknown, succeeded=succeeded)
     SETTLED.reach(batch.distribution.uid)
     if succeeded and not unknown:

@@ -85,8 +85,8 @@ class ChainView:
 
 
 def compare_with_chain(distribution: Distribution) -> ChainView:
-    """Reads all result events of the snapshot and compares them line by line. Raises a GatewayError."""
-    theirs = chain.paid_by_logs(distribution) if distribution.snapshot_id is not None else {}
+    """Reads all of its result events and compares them line by line. Raises a GatewayError."""
+    theirs = chain.paid_by_logs(distribution) if distribution.snapshot_consensus_at else {}
     stored = distribution.payments.filter(status=Payment.Status.PAID).values_list("holder", "paid_units")
     ours = {holder: int(units) for holder, units in stored}
     differing = sorted(

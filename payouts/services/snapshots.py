@@ -93,6 +93,17 @@ def _is_still_planned(distribution: Distribution) -> bool:
     return rows.filter(pk=distribution.pk).exists()
 
 
+def take_for_record_date(distribution: Distribution) -> None:
+    """One takeSnapshot, which makes the asset take that of its record date first. Its own snapshot pays nobody."""
+    latest = ContractTransaction.objects.of(distribution.snapshot_subject).last()
+    if latest is None or latest.status in (Status.FAILED, Status.EXPIRED):
+        _plan(distribution)
+    elif latest.is_open:
+        wait(distribution, latest.waiting_reason or "the record-date snapshot is being taken")
+    else:
+        wait(distribution, "the mirror node does not show the record-date snapshot yet")
+
+
 def call_for(asset: Asset) -> Call:
     return Call(
         target=asset.address,

@@ -1,6 +1,6 @@
 """Making a distribution or a batch wait: the reason is stored, and the sweeper comes back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from contracts import clock
 from contracts.doorbell import ring
@@ -8,6 +8,7 @@ from payouts.models import Batch, Distribution
 
 SHORT_PAUSE = timedelta(seconds=2)
 PAUSE = timedelta(seconds=5)
+LONG_PAUSE = timedelta(minutes=1)
 
 
 def wait(distribution: Distribution, reason: str, *, pause: timedelta = SHORT_PAUSE) -> None:
@@ -21,6 +22,11 @@ def wait(distribution: Distribution, reason: str, *, pause: timedelta = SHORT_PA
     rows = Distribution.objects.filter(pk=distribution.pk)
     rows.update(next_attempt_at=distribution.next_attempt_at)
     rows.filter(status=Distribution.Status.PLANNING).update(status_reason=reason)
+
+
+def wait_until(distribution: Distribution, reason: str, at: datetime) -> None:
+    """Until a time that may be far away; it is looked at again within a minute, because times on chain move."""
+    wait(distribution, reason, pause=min(max(at - clock.now(), SHORT_PAUSE), LONG_PAUSE))
 
 
 def wait_batch(batch: Batch, reason: str, *, pause: timedelta = PAUSE) -> None:

@@ -39,6 +39,11 @@ abstract contract CorporateActions is Roles, ScheduledSnapshots {
         _schedule(recordDate, actionId);
     }
 
+    function _checkMove(uint256 id, uint256 recordDate, uint256 from, uint256 to) internal view {
+        if (from <= block.timestamp) revert AlreadyExecuted(id);
+        if (to < recordDate) revert WrongDates(recordDate, to);
+    }
+
     /// The number under which the role is known differs between the versions of the asset contracts.
     function _roleId(Role role) internal pure virtual returns (bytes32);
 }

@@ -65,6 +65,17 @@ abstract contract Coupons is CorporateActions {
         emit CouponSet(actionId, couponID, msg.sender, newCoupon);
     }
 
+    /// Without an event: whoever pays must ask for the date again.
+    function moveCoupon(uint256 couponID, uint256 executionDate)
+        external
+        onlyUnpaused
+        onlyRole(_roleId(Role.CORPORATE_ACTION))
+    {
+        Coupon storage terms = _coupon(couponID).terms;
+        _checkMove(couponID, terms.recordDate, terms.executionDate, executionDate);
+        terms.executionDate = executionDate;
+    }
+
     function cancelCoupon(uint256 couponID)
         external
         onlyUnpaused

@@ -69,6 +69,17 @@ abstract contract Dividends is CorporateActions {
         );
     }
 
+    /// Without an event: whoever pays must ask for the date again.
+    function moveDividend(uint256 dividendId, uint256 executionDate)
+        external
+        onlyUnpaused
+        onlyRole(_roleId(Role.CORPORATE_ACTION))
+    {
+        Dividend storage terms = _dividend(dividendId).terms;
+        _checkMove(dividendId, terms.recordDate, terms.executionDate, executionDate);
+        terms.executionDate = executionDate;
+    }
+
     function cancelDividend(uint256 dividendId)
         external
         onlyUnpaused

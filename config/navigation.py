@@ -15,6 +15,8 @@ Item = tuple[str, str, str]
 GROUPS: dict[str, tuple[Item, ...]] = {
     "Payouts": (
         ("payouts.distribution", "Distributions", "payments"),
+        ("payouts.schedule", "Series", "event_repeat"),
+        ("payouts.deposittrigger", "Deposit triggers", "bolt"),
         ("payouts.batch", "Batches", "stacks"),
         ("payouts.payment", "Payments", "person_check"),
         ("payouts.planpage", "Plan pages", "list_alt"),

@@ -1,3 +1,3 @@
-from payouts.admin import distributions, lines, sizing
+from payouts.admin import distributions, lines, schedules, sizing, triggers
 
-__all__ = ["distributions", "lines", "sizing"]
+__all__ = ["distributions", "lines", "schedules", "sizing", "triggers"]

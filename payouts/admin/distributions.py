@@ -2,30 +2,32 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.views.decorators.cache import never_cache
 from unfold.enums import ActionVariant
 
+from contracts import clock
 from contracts.admin import cells
-from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import button, who
 from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
 from contracts.admin.tables import section_context
 from payouts.admin import words
 from payouts.admin.forms import DistributionForm, StartForm
+from payouts.admin.pages import AddPage
 from payouts.admin.retrying import RetryButton
 from payouts.admin.sections import SECTIONS
 from payouts.models import Distribution
-from payouts.services.creating import BadInput, create_distribution
+from payouts.services.creating import create_distribution
 from payouts.services.showing import failures_of, progress_of, why_waiting
 from payouts.services.starting import AlreadyStarted, NotStartable, execute_distribution
+from payouts.services.times import shown
 
 Status = Distribution.Status
 ENDED = (Status.COMPLETED, Status.PARTIALLY_COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -42,20 +44,34 @@ def _paid(row: Distribution) -> object:
     return cells.bar(row.paid_count, row.holder_count or 0, failed=row.failed_count)
 
 
+def _can_start(row: Distribution) -> bool:
+    """What starts by itself later is not started by hand before."""
+    return row.status == Status.PENDING and (row.starts_at is None or row.starts_at <= clock.now())
+
+
+def _when(row: Distribution) -> object:
+    return shown(row.execute_at, row.zone) if row.execute_at else "when started"
+
+
 @admin.register(Distribution)
-class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
-    list_display = ("name", "of", "state", "asked", "holders_paid", "paid", "why")
-    list_filter = ("status", "amount_type", "kind", "asset", "created_at")
+class DistributionAdmin(RetryButton, HoldButtons, AddPage):
+    list_display = ("name", "of", "state", "asked", "when", "holders_paid", "paid", "why")
+    list_filter = ("status", "amount_type", "kind", "execution", "asset", "created_at")
     list_select_related = ("asset__payout_contract__payment_token",)
     search_fields = ("uid", "concept", "asset__symbol", "asset__name", "=asset__isin", "created_by")
     search_help_text = "A uid, a concept, an asset's symbol, name or ISIN, or who created it"
     ordering = ("-pk",)
+    add_form = DistributionForm
+    add_template = FORM
+    add_title = "New distribution"
+    dates_title = "When it happens"
     actions_detail = ("execute", "retry", "place_hold", "lift_hold")
 
     name = column("Concept", _name, order="concept")
     of = column("Asset", lambda row: row.asset.symbol, order="asset__symbol")
     state = column("Status", lambda row: cells.badge(row.status), order="status")
     asked = column("Asked for", words.asked_for)
+    when = column("Paid at", _when, order="execute_at")
     holders_paid = column("Holders paid", _paid)
     paid = column("Paid", lambda row: cells.money(row.paid_units, row.asset.payout_contract.payment_token))
     why = column("Why", lambda row: cells.words(row.status_reason))
@@ -65,9 +81,6 @@ class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
         token, wallet = "asset__payout_contract__payment_token", "asset__payout_contract__wallet"
         return rows.select_related(token, wallet, "asset__backing_contract")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("payouts.add_distribution")
-
     def get_urls(self) -> list[Any]:
         view = never_cache(self.progress_view)
         return [path("<int:pk>/progress/", view, name="payouts_distribution_progress"), *super().get_urls()]
@@ -75,7 +88,7 @@ class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
     @button(
         "Start paying",
         permission="payouts.execute_distribution",
-        available=lambda row: row.status == Status.PENDING,
+        available=_can_start,
         explained="The snapshot of the holders is taken on chain, the money is reserved, and every holder is paid.",
         refusals=(AlreadyStarted, NotStartable),
         icon="play_arrow",
@@ -86,17 +99,18 @@ class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
         execute_distribution(row, by=who(request), reason=reason)
         return "Started. This page follows it."
 
-    # Django's own form views run in a database transaction, and both of these ask the chain.
+    def create(self, form: DistributionForm, by: str) -> Distribution:
+        return create_distribution(form.wanted(by=by))
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = DistributionForm(request.POST if request.method == "POST" else None)
-        if form.is_valid() and (made := _create(form, by=who(request))):
-            messages.success(request, "Created. Nothing is sent before it is started.")
-            return HttpResponseRedirect(reverse("admin:payouts_distribution_change", args=[made.pk]))
-        context = self._context(request, title="New distribution", form=form)
-        return TemplateResponse(request, FORM, context)
+    def dates(self, form: DistributionForm, by: str) -> list[str]:
+        return words.dates_of(form.wanted(by=by))
+
+    def created_words(self, row: Distribution) -> str:
+        if row.execute_at is None:
+            return "Created. Nothing is sent before it is started."
+        return f"Created. It starts by itself; nothing is paid before {shown(row.execute_at, row.zone)}."
+
+    # Django's own view runs in a database transaction, and one of the sections asks the chain.
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -108,7 +122,7 @@ class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        context = self._context(
+        context = self.page_context(
             request,
             title=row.concept or f"Distribution {row.uid}",
             original=row,
@@ -152,14 +166,3 @@ class DistributionAdmin(RetryButton, HoldButtons, EvidenceAdmin):
             "is_running": row.status not in ENDED,
             "buttons": self._get_actions_navigation(self.actions_detail, buttons, str(row.pk)),
         }
-
-    def _context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
-        return {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **more}
-
-
-def _create(form: DistributionForm, *, by: str) -> Distribution | None:
-    try:
-        return create_distribution(form.wanted(by=by))
-    except BadInput as error:
-        form.add_error(None, str(error))
-        return None

@@ -1,15 +1,19 @@
 """A distribution in one sentence and a dozen facts."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from contracts import clock
 from contracts.admin import cells
-from payouts.models import Distribution
+from payouts.models import DepositTrigger, Distribution, Schedule
 from payouts.models.distributions import DistributionStatus
 from payouts.services.choosing import CAN_BE_RETRIED
+from payouts.services.creating import NewDistribution, time_columns
 from payouts.services.showing import Progress
+from payouts.services.times import shown
 
 Status = Distribution.Status
 Fact = tuple[str, object]
@@ -20,9 +24,17 @@ def headline(distribution: Distribution, progress: Progress) -> str:
     return _SENTENCES[Status(distribution.status)](distribution, progress)
 
 
+def _pending(distribution: Distribution, progress: Progress) -> str:
+    if distribution.starts_at is None:
+        return "Ready to start. Nothing has been sent."
+    return f"Starts by itself at {shown(distribution.starts_at, distribution.zone)}. Nothing has been sent."
+
+
 def _planning(distribution: Distribution, progress: Progress) -> str:
     if distribution.snapshot_id is None:
         return "Being planned: the snapshot of the holders is taken on chain first."
+    if distribution.execute_at is not None and distribution.execute_at > clock.now():
+        return f"The snapshot is taken. Paying begins at {shown(distribution.execute_at, distribution.zone)}."
     pages = list(distribution.pages.values_list("done_at", flat=True))
     done = sum(at is not None for at in pages)
     if not pages:
@@ -63,7 +75,7 @@ def _failed(progress: Progress) -> str:
 
 _SENTENCES: dict[DistributionStatus, Callable[[Distribution, Progress], str]] = {
     Status.DRAFT: lambda *_: "A draft: it is not complete yet.",
-    Status.PENDING: lambda *_: "Ready to start. Nothing has been sent.",
+    Status.PENDING: _pending,
     Status.PLANNING: _planning,
     Status.AWAITING_APPROVAL: lambda *_: "Planned. It waits for the approval of a second person.",
     Status.PROCESSING: _paying,
@@ -75,12 +87,15 @@ _SENTENCES: dict[DistributionStatus, Callable[[Distribution, Progress], str]] = 
 }
 
 
-def asked_for(distribution: Distribution) -> SafeString:
-    """The amount as it was ordered: a sum, or a percentage that becomes a sum once, at planning."""
-    if distribution.amount_units is not None:
-        return cells.money(distribution.amount_units, distribution.asset.payout_contract.payment_token)
-    hundredths = distribution.percentage_bp or 0
-    return format_html("{}.{} % of the free balance", hundredths // 100, f"{hundredths % 100:02d}")
+def asked_for(row: Distribution | Schedule | DepositTrigger) -> SafeString:
+    """The amount as it was ordered: a sum, a percentage that becomes a sum once, at planning, or what the asset says."""
+    if row.amount_units is not None:
+        return cells.money(row.amount_units, row.asset.payout_contract.payment_token)
+    if row.percentage_bp is None:
+        return cells.words(row.get_amount_type_display())
+    return format_html(
+        "{}.{} % of the free balance", row.percentage_bp // 100, f"{row.percentage_bp % 100:02d}"
+    )
 
 
 def money_facts(distribution: Distribution, progress: Progress) -> list[Fact]:
@@ -105,12 +120,49 @@ def time_facts(distribution: Distribution) -> list[Fact]:
             if distribution.started_at
             else "not started",
         ),
+        *_given_times(distribution),
         ("Snapshot", _snapshot(distribution)),
         ("First payment", cells.consensus(distribution.executed_at)),
         ("Last payment", cells.consensus(distribution.completed_at)),
         *_next_retry(distribution),
         ("Plan hash", cells.code(distribution.plan_hash)),
     ]
+
+
+def _given_times(distribution: Distribution) -> list[Fact]:
+    """With where it comes from, for what a series or a deposit has made."""
+    facts: list[Fact] = []
+    if distribution.schedule:
+        facts.append(("Occurrence of", cells.link(distribution.schedule)))
+    if distribution.trigger:
+        facts.append(("Started by", cells.link(distribution.trigger)))
+    if distribution.record_at:
+        facts.append(("Record time", _in_both(distribution.record_at, distribution.zone)))
+    if distribution.execute_at:
+        facts.append(("Paid from", _in_both(distribution.execute_at, distribution.zone)))
+        facts.append(("When that is missed", distribution.get_missed_policy_display()))
+    return facts
+
+
+def _in_both(at: datetime, zone: str) -> SafeString:
+    return cells.moment(at) if zone == "UTC" else cells.titled(shown(at, zone), cells.moment(at))
+
+
+def dates_of(wanted: NewDistribution) -> list[str]:
+    """What a new distribution would do when, in its zone and in UTC. Raises BadInput."""
+    columns = time_columns(wanted)
+    execute_at, record_at, zone = columns["execute_at"], columns["record_at"], columns["zone"]
+    given = {"Snapshot of the holders": record_at or execute_at, "Paid": execute_at}
+    if wanted.snapshot_id is not None:
+        given["Snapshot of the holders"] = record_at
+    return [
+        f"{what}: {_both_words(at, zone)}" if at else f"{what}: when a person starts it"
+        for what, at in given.items()
+    ]
+
+
+def _both_words(at: datetime, zone: str) -> str:
+    return shown(at, zone) if zone == "UTC" else f"{shown(at, zone)}, which is {shown(at, 'UTC')}"
 
 
 def _next_retry(distribution: Distribution) -> list[Fact]:

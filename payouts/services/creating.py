@@ -46,7 +46,7 @@ class NewDistribution:
 def create_distribution(wanted: NewDistribution) -> Distribution:
     """Creates a PAYOUT in PENDING, SCHEDULED if it says when. Raises BadInput; then nothing was written."""
     asset = find_asset(wanted.asset)
-    columns = amount_columns(asset, wanted.amount_type, wanted.amount) | _time_columns(wanted)
+    columns = amount_columns(asset, wanted.amount_type, wanted.amount) | time_columns(wanted)
     check_chain(asset)
     if wanted.snapshot_id is not None:
         columns |= snapshot_columns(asset, wanted.snapshot_id, columns["record_at"])
@@ -98,7 +98,8 @@ def check_policy(policy: str) -> None:
         raise BadInput(f"{policy!r} is no policy for a missed time; write one of {', '.join(Missed.values)}")
 
 
-def _time_columns(wanted: NewDistribution) -> dict[str, Any]:
+def time_columns(wanted: NewDistribution) -> dict[str, Any]:
+    """The instants that were asked for, without asking the chain. Raises BadInput."""
     try:
         zone = str(zone_of(wanted.zone))
         execute_at, record_at = (

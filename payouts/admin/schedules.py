@@ -142,7 +142,7 @@ class ScheduleAdmin(FactsPage):
         "Pause",
         permission=PERMISSION,
         available=lambda row: row.status == Status.ACTIVE,
-        explained="Nothing of it starts until it is resumed, and what passes meanwhile is left out. What has begun goes on.",
+        explained="Nothing of it starts until it is resumed; what passes meanwhile is left out, what has begun goes on.",
         refusals=(NotControlled,),
         icon="pause_circle",
         variant=ActionVariant.WARNING,

@@ -88,7 +88,7 @@ _SENTENCES: dict[DistributionStatus, Callable[[Distribution, Progress], str]] = 
 
 
 def asked_for(row: Distribution | Schedule | DepositTrigger) -> SafeString:
-    """The amount as it was ordered: a sum, a percentage that becomes a sum once, at planning, or what the asset says."""
+    """The amount as it was ordered: a sum, a share that becomes a sum once, at planning, or what the asset says."""
     if row.amount_units is not None:
         return cells.money(row.amount_units, row.asset.payout_contract.payment_token)
     if row.percentage_bp is None:

@@ -142,7 +142,7 @@ class ScheduleAdmin(FactsPage):
         "Pause",
         permission=PERMISSION,
         available=lambda row: row.status == Status.ACTIVE,
-        explained="Nothing of it starts until it is resumed; what passes meanwhile is left out, what has begun goes on.",
+        explained="Nothing of it starts until it is resumed. What passes meanwhile is left out; what began goes on.",
         refusals=(NotControlled,),
         icon="pause_circle",
         variant=ActionVariant.WARNING,

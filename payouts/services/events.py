@@ -218,4 +218,6 @@ def register_processors() -> None:
 def contracts_at_work() -> Iterable[int]:
     """Those with a distribution under way: what happens on them is shown within seconds."""
     running = Distribution.objects.filter(status__in=(Status.PLANNING, Status.PROCESSING))
+    # Between its record time and its payment nothing of it can happen.
+    running = running.exclude(status=Status.PLANNING, snapshot_id__isnull=False, execute_at__gt=clock.now())
     return running.order_by().values_list("asset__payout_contract_id", flat=True).distinct()

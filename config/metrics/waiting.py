@@ -13,7 +13,7 @@ from config.metrics.families import Values, gauge, gauges
 from config.metrics.windows import counted
 from config.models import Heartbeat
 from contracts.models import AuditEvent, ContractTransaction, Hold, Notice, Wallet
-from payouts.models import Batch, Distribution
+from payouts.models import Batch, Distribution, Schedule
 from reserves.models import PaymentAvailability, Reservation
 
 Since = dict[str, datetime | None]
@@ -47,6 +47,7 @@ def _waiting_since(now: datetime) -> Since:
         transaction=Min("planned_at"), approval=Min("custody_waiting_since", filter=Q(status="PLANNED"))
     )
     late = Distribution.objects.filter(status=Distribution.Status.PENDING, execute_at__lte=now)
+    late = late.exclude(schedule__status=Schedule.Status.PAUSED)
     return {
         **planned,
         "batch": _first(_first_calls(), "planned_at"),

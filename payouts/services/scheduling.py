@@ -74,7 +74,7 @@ def _start(distribution: Distribution) -> None:
     if late <= timedelta(seconds=settings.MISSED_AFTER_SECONDS) or _was_agreed(distribution):
         _run(distribution, "")
     else:
-        words = f"{ASKED}: it was due at {_due_words(distribution)}, {duration(late)} ago"
+        words = f"its time was missed: it was due at {_due_words(distribution)}, {duration(late)} ago"
         _POLICIES[Missed(distribution.missed_policy)](distribution, words)
 
 

@@ -16,6 +16,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
     "Payouts": (
         ("payouts.distribution", "Distributions", "payments"),
         ("payouts.schedule", "Series", "event_repeat"),
+        ("payouts.corporateaction", "Corporate actions", "event_available"),
         ("payouts.deposittrigger", "Deposit triggers", "bolt"),
         ("payouts.batch", "Batches", "stacks"),
         ("payouts.payment", "Payments", "person_check"),
@@ -43,6 +44,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("contracts.asset", "Assets", "token"),
         ("contracts.wallet", "Wallets", "wallet"),
         ("contracts.token", "Tokens", "toll"),
+        ("contracts.deployment", "Deployments", "rocket_launch"),
         ("contracts.holding", "Holdings", "groups"),
     ),
     "Processes": (

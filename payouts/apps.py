@@ -8,6 +8,7 @@ class PayoutsConfig(AppConfig):
     def ready(self) -> None:
         from contracts import gates
         from payouts.services import (
+            actions,
             cancelled,
             depositing,
             events,
@@ -45,7 +46,7 @@ class PayoutsConfig(AppConfig):
             origin=transferring.origin,
         )
         gates.register_hold_listener(holding.on_hold_changed)
-        for module in (events, roles, cancelled, reports):
+        for module in (events, roles, cancelled, reports, actions):
             module.register_processors()
         summing.register()
         reissuing.register()

@@ -1,3 +1,3 @@
-from payouts.admin import distributions, lines, schedules, sizing, triggers
+from payouts.admin import actions, distributions, lines, schedules, sizing, triggers
 
-__all__ = ["distributions", "lines", "schedules", "sizing", "triggers"]
+__all__ = ["actions", "distributions", "lines", "schedules", "sizing", "triggers"]

@@ -1,10 +1,13 @@
 """Corporate actions of the assets: read from the chain, kept, and made into distributions where that is switched on."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
 
+from chainsync.processors import Processor, register
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
@@ -19,6 +22,7 @@ from payouts.services.cancelled import stop
 from payouts.services.creating import BadInput
 
 log = structlog.get_logger(__name__)
+DECLARED = ("DividendSet", "CouponSet")
 IMPORT_LOCK = 0x5041_5944_0061
 PAYDATE = "paydate"
 LEAST_EVERY, MOST_EVERY = timedelta(minutes=1), timedelta(days=7)
@@ -26,6 +30,21 @@ PAUSE_AFTER_ERROR = timedelta(minutes=1)
 Kind, Status = Distribution.Kind, Distribution.Status
 # Nothing is reserved or sent before PROCESSING, so dates may still move.
 MOVABLE = (Status.DRAFT, Status.PENDING, Status.PLANNING)
+
+
+def register_processors() -> None:
+    """7.x tells of a new action by an event that is not known here; there the next reading finds it."""
+    register("ats/8", DECLARED, Processor(key=_declared_key, apply=apply_declared))
+
+
+def _declared_key(args: Mapping[str, Any]) -> str:
+    return f"declared:{args.get('dividendId', args.get('couponId'))}"
+
+
+def apply_declared(asset: Asset, key: str, ids: Sequence[int]) -> bool:
+    """The processor: what the event says is asked of the asset itself, at once."""
+    ActionImport.objects.filter(asset=asset).update(next_read_at=clock.now())
+    return True
 
 
 def set_import(

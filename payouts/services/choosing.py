@@ -12,7 +12,7 @@ from payouts.models import Batch, Distribution, Payment
 from payouts.models.batches import OPEN_BATCHES, REISSUE_LIVES, PaymentQuerySet
 from payouts.services import preflight
 from payouts.services.holding import words
-from payouts.services.plans import plan_of
+from payouts.services.kinds import plan_of
 
 Status = Distribution.Status
 MOST_NAMED = 5

@@ -20,8 +20,8 @@ from contracts.services.planning import AlreadyOpen, Owner, Waiting, plan_first_
 from contracts.transitions import record_moves
 from payouts.models import Batch, Distribution
 from payouts.services import sizing
+from payouts.services.kinds import plan_of
 from payouts.services.paying import BATCH_PLANNED, BATCH_PURPOSE, call_for
-from payouts.services.plans import plan_of
 from payouts.services.splitting import cut
 from payouts.services.waiting import PAUSE
 

@@ -3,7 +3,7 @@
 from contracts.services.planning import Call, Owner
 from payouts.models import Batch, Distribution
 from payouts.services import paying, snapshots
-from payouts.services.plans import plan_of
+from payouts.services.kinds import plan_of
 
 
 def of_snapshot(subject: str) -> tuple[Owner, Call] | None:

@@ -16,7 +16,7 @@ from contracts.services.planning import AlreadyOpen, Call, Waiting, plan_transac
 from payouts.models import Batch
 from payouts.services import errors, sizing, splitting
 from payouts.services.holding import hold_distribution
-from payouts.services.plans import plan_of
+from payouts.services.kinds import plan_of
 from payouts.services.settling import fail_batch
 from payouts.services.waiting import wait_batch
 

@@ -18,8 +18,9 @@ from contracts.models import Hold
 from contracts.transitions import move
 from payouts.models import Distribution, PlanPage
 from payouts.services.holding import align, hold_distribution
+from payouts.services.kinds import plan_of
 from payouts.services.lines import store_page
-from payouts.services.plans import CannotPlan, Held, Owed, Plan, plan_of
+from payouts.services.plans import CannotPlan, Held, Owed, Plan
 from payouts.services.waiting import wait
 from reserves.services import reserving
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from contracts.services.planning import Call
 from payouts.models import Batch, Distribution
@@ -48,18 +47,3 @@ class Plan:
     has_guard: bool = True
     is_sized: bool = True
     """Whether the contract's learned batch size speaks of its calls."""
-
-
-@cache
-def _plans() -> dict[str, Plan]:
-    from payouts.services import plan_action, plan_cash_out, plan_snapshot  # they use what is above
-
-    return {
-        Distribution.Kind.PAYOUT: plan_snapshot.PLAN,
-        Distribution.Kind.CORPORATE_ACTION: plan_action.PLAN,
-        Distribution.Kind.BOND_CASH_OUT: plan_cash_out.PLAN,
-    }
-
-
-def plan_of(distribution: Distribution) -> Plan:
-    return _plans()[distribution.kind]

@@ -28,8 +28,8 @@ from payouts.services import chain, sizing
 from payouts.services.chain import Reason
 from payouts.services.events import apply_news, not_applied
 from payouts.services.finishing import finish_distribution
+from payouts.services.kinds import plan_of
 from payouts.services.news import read_news
-from payouts.services.plans import plan_of
 from payouts.services.results import Result, SettlementMismatch, lock_with_calls, read_result
 from payouts.services.waiting import wait_batch
 

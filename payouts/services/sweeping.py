@@ -16,7 +16,7 @@ from payouts.models import ACTIVE, Batch, Distribution
 from payouts.services.feeding import wallets_with_work
 from payouts.services.finishing import finish_distribution, refresh_totals
 from payouts.services.holding import align
-from payouts.services.plans import plan_of
+from payouts.services.kinds import plan_of
 from payouts.services.settling import waiting_for_settlement
 from payouts.services.shared_answers import not_before
 from payouts.services.showing import transactions_of

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.core.management.base import CommandError
 
+from chainsync.followed import listener_of
+from chainsync.services.following import follow
 from contracts import clock
 from contracts.models import AuditEvent, ContractTransaction
 from payouts.models import ActionImport, CorporateAction, Distribution, Payment
@@ -246,3 +248,16 @@ def test_the_command_reads_switches_and_names_what_is_wrong(world: World, pump: 
     assert Distribution.objects.filter(asset=setting.asset).count() == 1
     with pytest.raises(CommandError, match="there is no asset"):
         run("import_corporate_actions", "0.0.1")
+
+
+def test_a_new_action_is_read_as_soon_as_its_event_is_seen(world: World, pump: Pump) -> None:
+    setting = world.asset(holders=2, asset_version="8")
+    switch = set_import(setting.asset, enabled=True, every=timedelta(days=1), by="tests")
+    import_actions(switch.pk)
+    declare(setting)
+    import_due()
+    assert ("payouts.import_actions", switch.pk) not in pump.rings
+
+    follow(listener_of(setting.asset).pk)
+    import_due()
+    assert ("payouts.import_actions", switch.pk) in pump.rings

@@ -4,7 +4,8 @@ Parts: `zero` pays n and 10 n holders with no latency anywhere; `latency` puts 2
 with the same batches one after another; `budget` watches custody's rate for five minutes; `planning` stops when
 the plan is closed; `profile` pays n holders with a sampler in worker and signer; `pool` compares Celery's pools;
 `checks` is about reserves: how many are checked in a second, and how long it takes to ask for all; `checks_profile`
-has the sampler in the worker and the local network meanwhile. `events` reads events from an instant mirror, and
+has the sampler in the worker and the local network meanwhile. `due` starts a thousand distributions of a hundred
+assets at the same moment, one of them broken. `events` reads events from an instant mirror, and
 `events_profile` has the sampler in the reader; `holders` reads an asset with n and 10 n holders from one.
 """
 
@@ -23,7 +24,7 @@ from bench import pool, profiles, report
 from bench.local import HOME, SOURCE, measure
 from bench.machine import ROOT
 
-USUAL = ("zero", "latency", "budget", "checks", "events", "holders")
+USUAL = ("zero", "latency", "budget", "due", "checks", "events", "holders")
 FULL_HOLDERS, SMALL_HOLDERS = 10_000, 1_000
 FULL_SEQUENCE, SMALL_SEQUENCE = 100, 5
 GROWTH = 10
@@ -37,6 +38,7 @@ ONE_A_CORE = {"worker": 2}
 SIMULATE = {"RESERVE_CHECK_MODE": "simulate", "PAYMENT_AVAILABILITY_CRON": "0 0 0 1 1 *"}
 FULL_CHECKS = {"contracts": 2_000, "rounds": 3, "sample": 100, "selected": 10_000, "signed": 13}
 SMALL_CHECKS = {"contracts": 500, "rounds": 3, "sample": 20, "selected": 1_000, "signed": 4}
+FULL_DUE, SMALL_DUE = {"assets": 100, "each": 10}, {"assets": 10, "each": 10}
 PROFILED_CHECKS = {"contracts": 1_000, "rounds": 3, "sample": 0, "selected": 0, "signed": 0}
 
 
@@ -64,6 +66,10 @@ def profile(options: argparse.Namespace) -> dict[str, Any]:
     """Slower than `zero` by what the sampler takes, so its times are not quoted."""
     run = measure("zero", {"holders": options.holders}, _sampler() | options.settings)
     return {"holders": options.holders, "machine": run["machine"], "processes": profiles.summary(FOLDED)}
+
+
+def due(options: argparse.Namespace) -> dict[str, Any]:
+    return measure("due", SMALL_DUE if options.small else FULL_DUE, options.settings)
 
 
 def checks(options: argparse.Namespace) -> dict[str, Any]:
@@ -107,6 +113,7 @@ PARTS: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "latency": latency,
     "budget": budget,
     "profile": profile,
+    "due": due,
     "checks": checks,
     "checks_profile": checks_profile,
     "events": events,

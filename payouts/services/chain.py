@@ -8,6 +8,7 @@ from django.db.models import Min
 
 from contracts import abi, clock
 from contracts.addresses import ZERO_ADDRESS
+from contracts.gateways.errors import Refused
 from contracts.gateways.mirror import Log, TransactionRecord, mirror
 from contracts.gateways.parallel import ask_all
 from contracts.models import Asset, Contract, ContractTransaction
@@ -38,6 +39,8 @@ def _ask(
     interface: abi.Interface, to: str, function: str, arguments: tuple[Any, ...], block: int | None
 ) -> Any:
     output = mirror().call(to, interface.encode(function, list(arguments)), block=block)
+    if not output:  # what an address without code answers to anything
+        raise Refused(f"at {to} is no contract that answers {function}; check the address")
     return interface.decode_output(function, output)[0]
 
 

@@ -54,7 +54,8 @@ def _take_due(now: datetime) -> list[int]:
 
 def start_distribution(pk: int) -> None:
     """Starts it, if it is due: twice does no harm. What stands in the way is written on its page."""
-    distribution = Distribution.objects.to_start(clock.now()).filter(pk=pk).first()
+    rows = Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract")
+    distribution = rows.to_start(clock.now()).filter(pk=pk).first()
     if distribution is None:
         return
     with bound_contextvars(distribution=distribution.uid):

@@ -50,6 +50,9 @@ _ENTITY = re.compile(r"\d+\.\d+\.\d+")
 _METHODS = {
     "contractCall": "/proto.SmartContractService/contractCallMethod",
     SELF_TRANSFER: "/proto.CryptoService/cryptoTransfer",
+    "fileCreate": "/proto.FileService/createFile",
+    "fileAppend": "/proto.FileService/appendContent",
+    "contractCreateInstance": "/proto.SmartContractService/createContract",
 }
 _BUSY = ("BUSY", "PLATFORM_NOT_ACTIVE", "PLATFORM_TRANSACTION_NOT_CREATED")
 # The node has this id already, or does not know what became of it: either way the chain decides.
@@ -125,9 +128,9 @@ def build_call(spec: CallSpec, *, node: str) -> bytes:
     """The TransactionBody to be signed, for this node only; ValueError for what no network would take."""
     if not 0 < spec.gas <= MAX_GAS:
         raise ValueError(f"gas has to be between 1 and {MAX_GAS}, not {spec.gas}")
-    contract = ContractId.from_string(_entity(spec.contract))
+    contract = ContractId.from_string(entity(spec.contract))
     call = ContractExecuteTransaction(contract_id=contract, gas=spec.gas, function_parameters=spec.call_data)
-    return _freeze(call, spec.envelope, node)
+    return freeze(call, spec.envelope, node)
 
 
 def build_transfer(envelope: Envelope, *, node: str) -> bytes:
@@ -136,9 +139,9 @@ def build_transfer(envelope: Envelope, *, node: str) -> bytes:
     The network takes an account once per transfer list (else ACCOUNT_REPEATED_IN_ACCOUNT_AMOUNTS), so minus
     one and plus one become one entry of nothing: the payer pays the fee, and the chain has its transaction.
     """
-    payer = AccountId.from_string(_entity(envelope.payer))
+    payer = AccountId.from_string(entity(envelope.payer))
     transfer = TransferTransaction().add_hbar_transfer(payer, -1).add_hbar_transfer(payer, 1)
-    return _freeze(transfer, envelope, node)
+    return freeze(transfer, envelope, node)
 
 
 def assemble(body: bytes, *, scheme: Scheme, public_key: bytes, signature: bytes) -> SignedTransaction:
@@ -151,7 +154,7 @@ def assemble(body: bytes, *, scheme: Scheme, public_key: bytes, signature: bytes
     )
     wrapped = transaction_pb2.Transaction(signedTransactionBytes=unsigned.SerializeToString())
     restored = Transaction.from_bytes(_as_list(wrapped))
-    restored.sign_with(_public_key(scheme, public_key), lambda _: signature)
+    restored.sign_with(public_key_of(scheme, public_key), lambda _: signature)
     message = _only_message(restored)
     if _body_of(message) != body:
         raise ValueError("the signed transaction does not hold the stored body")
@@ -210,12 +213,13 @@ def _code_name(precheck: int) -> str:
         return f"RESPONSE_CODE_{precheck}"
 
 
-def _freeze(transaction: Transaction, envelope: Envelope, node: str) -> bytes:
+def freeze(transaction: Transaction, envelope: Envelope, node: str) -> bytes:
+    """The TransactionBody for one node. ValueError for an envelope that no network would take."""
     _check(envelope)
     seconds, nanos = divmod(envelope.valid_start_ns, NANOSECONDS)
     start = timestamp_pb2.Timestamp(seconds=seconds, nanos=nanos)
-    transaction.set_transaction_id(TransactionId(AccountId.from_string(_entity(envelope.payer)), start))
-    transaction.set_node_account_ids([AccountId.from_string(_entity(node))])
+    transaction.set_transaction_id(TransactionId(AccountId.from_string(entity(envelope.payer)), start))
+    transaction.set_node_account_ids([AccountId.from_string(entity(node))])
     transaction.set_transaction_memo(envelope.memo)
     transaction.set_transaction_valid_duration(envelope.valid_seconds)
     transaction.transaction_fee = envelope.max_fee_tinybars
@@ -233,14 +237,14 @@ def _check(envelope: Envelope) -> None:
         raise ValueError(f"the highest fee is whole tinybars above 0, not {envelope.max_fee_tinybars!r}")
 
 
-def _entity(text: str) -> str:
+def entity(text: str) -> str:
     """Only `0.0.x`: an alias would have to be looked up, and may come to mean another account."""
     if not _ENTITY.fullmatch(text):
         raise ValueError(f"an account or contract is written 0.0.x, not {text!r}")
     return text
 
 
-def _public_key(scheme: Scheme, raw: bytes) -> PublicKey:
+def public_key_of(scheme: Scheme, raw: bytes) -> PublicKey:
     if scheme == "SECP256K1":
         return PublicKey.from_bytes_ecdsa(raw)
     # Of 32 bare bytes the SDK warns each time that they might be a private seed; DER says what they are.

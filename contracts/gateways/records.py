@@ -230,12 +230,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ContractInfo:
+    """`code` is what runs at its address; empty where the mirror node does not tell it."""
+
     contract_id: str
     evm_address: str
+    code: bytes = b""
 
     @classmethod
     def read(cls, answer: Answer) -> ContractInfo:
-        return cls(_text(answer["contract_id"]), _text(answer["evm_address"]).lower())
+        code = from_hex(answer.get("runtime_bytecode"))
+        return cls(_text(answer["contract_id"]), _text(answer["evm_address"]).lower(), code)
 
 
 @dataclass(frozen=True, slots=True)

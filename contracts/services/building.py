@@ -4,13 +4,14 @@ On Hedera the identity is ours alone: payer and time. On Stellar it is the hash 
 and resources the network tells; so the network is asked first, and the identity is stored with the bytes it names.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from django.conf import settings
 
 from contracts import abi, clock
-from contracts.gateways import hedera, soroban
+from contracts.gateways import hedera, hedera_creating, soroban
 from contracts.models import ContractTransaction
 
 Status = ContractTransaction.Status
@@ -93,9 +94,9 @@ def _on_hedera(row: ContractTransaction) -> Identity:
 
 
 def _hedera_body(row: ContractTransaction, start_ns: int, seconds: int, node: str) -> bytes:
-    if row.function == hedera.SELF_TRANSFER:
+    if not row.interface:
         envelope = hedera.Envelope(row.wallet.account, row.max_fee_units, row.memo, start_ns, seconds)
-        return hedera.build_transfer(envelope, node=node)
+        return _BUILDERS[row.function](row, envelope, node)
     spec = hedera.CallSpec(
         payer=row.wallet.account,
         contract=row.target,
@@ -107,6 +108,31 @@ def _hedera_body(row: ContractTransaction, start_ns: int, seconds: int, node: st
         valid_seconds=seconds,
     )
     return hedera.build_call(spec, node=node)
+
+
+def _file(row: ContractTransaction, envelope: hedera.Envelope, node: str) -> bytes:
+    return hedera_creating.build_file(
+        envelope,
+        row.arguments[0].encode("ascii"),
+        scheme=cast(hedera.Scheme, row.wallet.key_scheme),
+        public_key=bytes.fromhex(row.wallet.public_key),
+        node=node,
+    )
+
+
+def _append(row: ContractTransaction, envelope: hedera.Envelope, node: str) -> bytes:
+    return hedera_creating.build_append(envelope, row.target, row.arguments[0].encode("ascii"), node=node)
+
+
+# By function, for what is no call of a contract.
+_BUILDERS: dict[str, Callable[[ContractTransaction, hedera.Envelope, str], bytes]] = {
+    hedera.SELF_TRANSFER: lambda row, envelope, node: hedera.build_transfer(envelope, node=node),
+    hedera_creating.FILE_CREATE: _file,
+    hedera_creating.FILE_APPEND: _append,
+    hedera_creating.CONTRACT_CREATE: lambda row, envelope, node: hedera_creating.build_creation(
+        envelope, row.target, gas=row.gas_limit, node=node
+    ),
+}
 
 
 def _on_stellar(row: ContractTransaction) -> Identity:

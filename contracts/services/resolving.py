@@ -33,6 +33,7 @@ SUCCEEDED = fault_point("transaction.succeeded", scenario="payout")
 FAILED = fault_point("transaction.failed", scenario="revert")
 EXPIRED = fault_point("transaction.expired", scenario="lost")
 
+MAKING = ("FILECREATE", "FILEAPPEND", "CONTRACTCREATEINSTANCE")
 IN_PART = "the mirror node has it only in part"
 NEVER_SENT = "never sent, and the chain has passed its validity"
 NEXT_LOOK = timedelta(seconds=1)
@@ -87,7 +88,10 @@ def _is_known_by_its_result(row: ContractTransaction) -> bool:
 
     A mirror node serves results apart from transactions. A final result of our bytes says as much of a success as the
     record does, but for the fee; a failure waits for its record, which has the last word on it. Raises a GatewayError.
+    What is no call of a contract has no result that says enough.
     """
+    if not row.interface:
+        return False
     result = mirror().contract_result(row.transaction_id or "")
     ours = [digest for digest in _hashes(row) if result and digest.startswith(result.hash.hex() or "none")]
     if result is None or not ours:
@@ -98,7 +102,7 @@ def _is_known_by_its_result(row: ContractTransaction) -> bool:
     FOUND.reach(row.subject)
     if row.status == Status.SUBMITTED or note_sending(row):
         facts = {"consensus_at": result.consensus_at, "hash": ours[0], "gas_used": result.gas_used}
-        _succeed(row, result, facts)
+        _succeed(row, _decoded(row, result), facts)
     return True
 
 
@@ -150,7 +154,7 @@ def found(row: ContractTransaction, record: TransactionRecord, result: ContractR
         return
     facts = facts_of(record, result)
     if record.result == "SUCCESS":
-        _succeed(row, result, facts)
+        _succeed(row, _decoded(row, result) if result else _made(record), facts)
     else:
         note_failure(row, *_class_and_words(row, record, result), facts)
 
@@ -204,8 +208,12 @@ def facts_of(record: TransactionRecord, result: ContractResult | None) -> dict[s
     }
 
 
-def _succeed(row: ContractTransaction, result: ContractResult | None, facts: dict[str, Any]) -> None:
-    decoded = _decoded(row, result) if result else {}
+def _made(record: TransactionRecord) -> dict[str, Any]:
+    """``{"entity": "0.0.x"}`` for what makes or changes a file or a contract; a transfer leaves nothing."""
+    return {"entity": record.entity_id} if record.name in MAKING else {}
+
+
+def _succeed(row: ContractTransaction, decoded: dict[str, Any], facts: dict[str, Any]) -> None:
     if advance(row, Status.SUCCEEDED, result=decoded, resolved_at=clock.now(), **facts):
         SUCCEEDED.reach(row.subject)
 

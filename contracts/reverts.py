@@ -15,6 +15,8 @@ ROLES = {
     "0x15e92345f55818ea6e01143954b5841c1ba74302c2b157a2b4d0f21f9ad40286": "PAYMENT_TOKEN_MANAGER",
 }
 
+ROLE_NUMBERS = {name: number for number, name in ROLES.items()}
+
 # 8.0 of the asset contracts changed all numbers.
 ASSET_ROLES = {
     "0x3fbb44760c0954eea3f6cb9f1f210568f5ae959dcbbef66e72f749dbaa7cc2da": "SNAPSHOT",
@@ -111,6 +113,7 @@ _WORDS: dict[str, Callable[[Arguments], str]] = {
     "ERC20InvalidSender": lambda a: f"{a['sender']} cannot send the token",
     "ERC20InvalidApprover": lambda a: f"{a['approver']} cannot allow others to move the token",
     "ERC20InvalidSpender": lambda a: f"{a['spender']} cannot be allowed to move the token",
+    "InvalidInitialization": lambda a: "the contract was initialised before, and not by this call",
     "TokenIsPaused": lambda a: "the asset token is paused",
     "IsPaused": lambda a: "the asset token is paused",
     "AccountIsBlocked": lambda a: f"{a['account']} is blocked by the asset token's list",

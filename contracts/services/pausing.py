@@ -7,10 +7,11 @@ from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
 from contracts.ids import new_uid
 from contracts.models import AuditEvent, Contract, ContractTransaction
+from contracts.reverts import ROLE_NUMBERS
 from contracts.services.planning import Call, Waiting, plan_transaction
 
 PURPOSE = "pause"
-PAUSER_ROLE = "0x8943226357c41253cf6ffc651e04f2a3a7cf1255138972ce150e207c0393cbce"
+PAUSER_ROLE = ROLE_NUMBERS["PAUSER"]
 GAS = 650_000
 PAUSE, UNPAUSE = "pause", "unpause"
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from contracts.services import fencing, notices, resolving, resolving_many, signing, sweeping
+from contracts.services import deploying, fencing, notices, resolving, resolving_many, signing, sweeping
 
 
 @shared_task(name="contracts.sign_transaction")
@@ -18,6 +18,11 @@ def resolve_transaction(row_id: int) -> None:
 @shared_task(name="contracts.resolve_sent")
 def resolve_sent(wallet_id: int) -> None:
     resolving_many.resolve_sent(wallet_id)
+
+
+@shared_task(name="contracts.advance_deployment")
+def advance_deployment(pk: int) -> None:
+    deploying.advance_deployment(pk)
 
 
 @shared_task(name="contracts.sweep")

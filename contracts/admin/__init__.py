@@ -1,3 +1,3 @@
-from contracts.admin import control, notices, registry, transactions
+from contracts.admin import control, deployments, notices, registry, transactions
 
-__all__ = ["control", "notices", "registry", "transactions"]
+__all__ = ["control", "deployments", "notices", "registry", "transactions"]

@@ -1,4 +1,5 @@
 from contracts.models.control import AuditEvent, Hold
+from contracts.models.deployments import Deployment
 from contracts.models.installation import Installation
 from contracts.models.leases import Leased
 from contracts.models.notices import Notice
@@ -19,6 +20,7 @@ __all__ = [
     "Contract",
     "ContractTransaction",
     "CustodyBudget",
+    "Deployment",
     "ExpiryDeclaration",
     "Hold",
     "Holding",

@@ -242,14 +242,14 @@ def read_payout_contract(name: str) -> ReadContract:
     try:
         output = mirror().call(evm_address, interface.encode("getPaymentToken", []))
         (token_evm,) = interface.decode_output("getPaymentToken", output)
-        return ReadContract(address, evm_address, _read_token(token_evm))
+        return ReadContract(address, evm_address, read_token(token_evm))
     except (Reverted, ValueError) as error:
         raise NotRegistered(
             f"{name} does not answer like a payout contract; is it the right address?"
         ) from error
 
 
-def _read_token(evm_address: str) -> dict[str, Any]:
+def read_token(evm_address: str) -> dict[str, Any]:
     interface = abi.interface("erc20", "1")
     address, canonical = _address(evm_address, "payment token")
     values = {}

@@ -12,6 +12,7 @@ from django.db.models import Max
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.models import AuditEvent, ContractTransaction
+from contracts.services import deploying
 from contracts.services.steps import over_ns
 
 SWEEP_LOCK = 0x5041_5944_0001
@@ -37,10 +38,11 @@ def single_flight(key: int) -> Iterator[bool]:
 
 
 def sweep() -> None:
-    """Rings for every open transaction that is due and in nobody's hands."""
+    """Rings for every open transaction that is due and in nobody's hands, and for every deployment that may go on."""
     with single_flight(SWEEP_LOCK) as is_mine:
         if is_mine:
             _ring_due()
+            deploying.ring_due()
 
 
 def _ring_due() -> None:

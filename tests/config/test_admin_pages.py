@@ -21,6 +21,7 @@ from config.tasks import record_heartbeat
 from reserves.models import Draw, Reservation
 from tests.factories import (
     BatchFactory,
+    DeploymentFactory,
     DistributionFactory,
     HoldFactory,
     PaymentFactory,
@@ -40,6 +41,7 @@ def rows() -> None:
     payment = PaymentFactory(paid=True, batch=BatchFactory())
     SignedBodyFactory()
     HoldFactory()
+    DeploymentFactory()
     contract = payment.distribution.asset.payout_contract
     reservation = Reservation.objects.create(contract=contract, distribution_uid="one", units=7)
     Draw.objects.create(

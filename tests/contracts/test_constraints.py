@@ -26,6 +26,7 @@ from tests.factories import (
     BatchFactory,
     ContractFactory,
     CorporateActionFactory,
+    DeploymentFactory,
     DepositTriggerFactory,
     DistributionFactory,
     HoldFactory,
@@ -235,6 +236,8 @@ CONSTRAINTS: dict[str, Callable[[], Any]] = {
     "expiry_declared_once_per_person": twice_with(
         Declared, lambda: {"transaction": TransactionFactory.create()}
     ),
+    "deployment_one_open_per_asset": again(DeploymentFactory, asset_address="0.0.1"),
+    "deployment_completed_has_contract": one(DeploymentFactory, status="COMPLETED"),
     "event_once": again(Seen),
     "listener_once_per_address": again(Followed),
     "listener_reports_about_an_asset": one(Followed, kind="REPORTS", interface="reports/seed"),

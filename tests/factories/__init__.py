@@ -3,6 +3,7 @@
 from tests.factories.contracts import (
     AssetFactory,
     ContractFactory,
+    DeploymentFactory,
     HoldFactory,
     SignedBodyFactory,
     TokenFactory,
@@ -26,6 +27,7 @@ __all__ = [
     "BatchFactory",
     "ContractFactory",
     "CorporateActionFactory",
+    "DeploymentFactory",
     "DepositTriggerFactory",
     "DistributionFactory",
     "HoldFactory",

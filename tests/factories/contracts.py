@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import factory
 from factory.django import DjangoModelFactory
 
-from contracts.models import Asset, Contract, ContractTransaction, Hold, SignedBody, Token, Wallet
+from contracts.models import Asset, Contract, ContractTransaction, Deployment, Hold, SignedBody, Token, Wallet
 
 NETWORK = "hedera-local"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -159,6 +159,23 @@ class TransactionFactory(DjangoModelFactory[ContractTransaction]):
     max_fee_units = 2_000_000_000
     memo = factory.LazyAttribute(lambda row: f"pd1:test:{row.subject}:{row.attempt}")
     planned_at = NOW
+
+
+class DeploymentFactory(DjangoModelFactory[Deployment]):
+    """Just begun."""
+
+    class Meta:
+        model = Deployment
+
+    network = "hedera-local"
+    asset_address = factory.Sequence(lambda n: f"0.0.{600_000 + n}")
+    asset_evm_address = factory.Sequence(lambda n: evm_address(600_000 + n))
+    token_address = "0.0.429274"
+    token_evm_address = evm_address(429_274)
+    wallet = factory.SubFactory(WalletFactory)
+    label = "Payouts of the bond"
+    code_hash = "ab" * 32
+    created_by = "olivia"
 
 
 class SignedBodyFactory(DjangoModelFactory[SignedBody]):

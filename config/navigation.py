@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from contracts.models import Contract, Hold
-from payouts.models import Distribution
+from payouts.models import Approval, Distribution
 
 Item = tuple[str, str, str]
 
@@ -31,6 +31,8 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("chainsync.deposit", "Deposits", "input"),
     ),
     "Control": (
+        ("payouts.approval", "Approvals", "how_to_reg"),
+        ("payouts.reissue", "Re-issued payments", "forward"),
         ("contracts.hold", "Holds", "front_hand"),
         ("contracts.notice", "Notices", "mail"),
         ("contracts.auditevent", "Audit trail", "history"),
@@ -93,6 +95,8 @@ def _item(label: str, title: str, icon: str) -> dict[str, Any]:
 def _waiting(label: str) -> int | None:
     if label == "contracts.hold":
         return Hold.objects.open().count()
+    if label == "payouts.approval":
+        return Approval.objects.open().count()
     if label == "contracts.contract":
         return Contract.objects.filter(status=Contract.Status.BLOCKED).count()
     if label == "payouts.distribution":

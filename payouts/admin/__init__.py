@@ -1,3 +1,3 @@
-from payouts.admin import actions, distributions, lines, schedules, sizing, triggers
+from payouts.admin import actions, approvals, distributions, lines, reissues, schedules, sizing, triggers
 
-__all__ = ["actions", "distributions", "lines", "schedules", "sizing", "triggers"]
+__all__ = ["actions", "approvals", "distributions", "lines", "reissues", "schedules", "sizing", "triggers"]

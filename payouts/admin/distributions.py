@@ -19,6 +19,7 @@ from contracts.admin.cells import column
 from contracts.admin.holding import HoldButtons
 from contracts.admin.tables import section_context
 from payouts.admin import words
+from payouts.admin.controlling import ControlButtons
 from payouts.admin.forms import DistributionForm, StartForm
 from payouts.admin.pages import AddPage
 from payouts.admin.retrying import RetryButton
@@ -54,7 +55,7 @@ def _when(row: Distribution) -> object:
 
 
 @admin.register(Distribution)
-class DistributionAdmin(RetryButton, HoldButtons, AddPage):
+class DistributionAdmin(ControlButtons, RetryButton, HoldButtons, AddPage):
     list_display = ("name", "of", "state", "asked", "when", "holders_paid", "paid", "why")
     list_filter = ("status", "amount_type", "kind", "execution", "asset", "created_at")
     list_select_related = ("asset__payout_contract__payment_token",)
@@ -65,7 +66,7 @@ class DistributionAdmin(RetryButton, HoldButtons, AddPage):
     add_template = FORM
     add_title = "New distribution"
     dates_title = "When it happens"
-    actions_detail = ("execute", "retry", "place_hold", "lift_hold")
+    actions_detail = ("execute", "retry", "stop", "resume", "place_hold", "lift_hold", "waive", "cancel")
 
     name = column("Concept", _name, order="concept")
     of = column("Asset", lambda row: row.asset.symbol, order="asset__symbol")

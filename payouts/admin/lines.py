@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from contracts.admin import cells
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.cells import column
+from payouts.admin.reissues import LineButtons
 from payouts.admin.retrying import RetrySelected
 from payouts.models import Batch, Payment, PlanPage
 
@@ -111,7 +112,7 @@ class BatchAdmin(EvidenceAdmin):
 
 
 @admin.register(Payment)
-class PaymentAdmin(RetrySelected, EvidenceAdmin):
+class PaymentAdmin(LineButtons, RetrySelected, EvidenceAdmin):
     list_display = ("address", "of", "expected", "paid", "state", "why", "tries", "paid_on_chain_at")
     list_filter = ("status", AutomaticRetryFilter, "failure_cause", "difference", "distribution__asset")
     search_fields = ("holder", "=distribution__uid")
@@ -119,6 +120,7 @@ class PaymentAdmin(RetrySelected, EvidenceAdmin):
     ordering = ("-distribution_id", "ordinal")
     list_select_related = (PAID_IN,)
     actions = ("retry_selected",)
+    actions_detail = ("reissue", "waive")
     fieldsets = (
         (None, {"fields": ("of", "address", "ordinal", "state", "why", "tries", "difference_words")}),
         ("Amounts", {"fields": ("balance", "expected", "paid", "paid_on_chain_at")}),

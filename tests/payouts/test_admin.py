@@ -165,7 +165,7 @@ def test_buttons_follow_the_state() -> None:
     assert {"Start paying", "Place a hold"} <= _buttons(client, ready)
     assert _buttons(client, done) == set()
     press(client, reverse("admin:payouts_distribution_place_hold", args=[ready.pk]))
-    assert _buttons(client, ready) == {"Start paying", "Lift the hold"}
+    assert _buttons(client, ready) == {"Start paying", "Lift the hold", "Cancel"}
 
 
 def _buttons(client: Client, row: Distribution) -> set[str]:

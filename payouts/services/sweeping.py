@@ -1,9 +1,9 @@
 """Finding every distribution, page and batch again whose ring was lost, and what can go on by itself."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Max
+from django.db.models import Exists, Max, Q
 
 from contracts import clock
 from contracts.doorbell import ring
@@ -28,6 +28,7 @@ Status = Distribution.Status
 SWEEP_LOCK = 0x5041_5944_0003
 MOST_RINGS = 500
 RING_AGAIN = timedelta(seconds=5)
+STEP = timedelta(milliseconds=50)
 RECHECK = timedelta(seconds=3)
 
 
@@ -38,9 +39,24 @@ def sweep() -> None:
             return
         _ring_due()
         running = Distribution.objects.select_related("asset__payout_contract", "asset__backing_contract")
-        for distribution in running.filter(status__in=(*ACTIVE, Status.HELD)):
+        for distribution in running.filter(_is_of_interest(), status__in=(*ACTIVE, Status.HELD)):
             _look_after(distribution)
         _look_after_reissues()
+
+
+def _is_of_interest() -> Q:
+    """Where a look can change something: a thousand that are planned under no hold would cost each tick seconds."""
+    of = {scope: Hold.objects.open().filter(scope=scope) for scope in Hold.Scope.values}
+    contracts = of["CONTRACT"].values("object_uid")
+    return (
+        Q(status=Status.HELD)
+        | ~Q(plan_hash="")
+        | Q(Exists(of["GLOBAL"]))
+        | Q(uid__in=of["DISTRIBUTION"].values("object_uid"))
+        | Q(asset__uid__in=of["ASSET"].values("object_uid"))
+        | Q(asset__payout_contract__uid__in=contracts)
+        | Q(asset__backing_contract__uid__in=contracts)
+    )
 
 
 def _look_after_reissues() -> None:
@@ -62,8 +78,7 @@ def _look_after(distribution: Distribution) -> None:
 
 def _ring_due() -> None:
     now = clock.now()
-    for pk in Distribution.objects.due(now).values_list("pk", flat=True)[:MOST_RINGS]:
-        ring("payouts.advance_distribution", pk)
+    _ring_planning(now)
     for wallet in wallets_with_work():
         ring("payouts.feed", wallet)
     batches = list(
@@ -86,6 +101,16 @@ def _ring_due() -> None:
     )
     for pk in held.order_by("started_at").values_list("pk", flat=True)[:MOST_RINGS]:
         ring("payouts.recheck_distribution", pk)
+
+
+def _ring_planning(now: datetime) -> None:
+    """What was rung for is left alone for as long as all of them may take, so that rings do not pile up."""
+    due = Distribution.objects.due(now).order_by("next_attempt_at")
+    pks = list(due.values_list("pk", flat=True)[:MOST_RINGS])
+    again_at = now + max(RING_AGAIN, len(pks) * STEP)
+    Distribution.objects.filter(pk__in=pks, next_attempt_at__lte=now).update(next_attempt_at=again_at)
+    for pk in pks:
+        ring("payouts.advance_distribution", pk)
 
 
 def wake_distribution(pk: int) -> None:

@@ -77,6 +77,11 @@ def start_due() -> None:
     scheduling.start_due()
 
 
+@shared_task(name="payouts.start_some")
+def start_some(number: int) -> None:
+    scheduling.start_some(number)
+
+
 @shared_task(name="payouts.start_distribution")
 def start_distribution(pk: int) -> None:
     scheduling.start_distribution(pk)

@@ -15,7 +15,7 @@ from contracts.models import AuditEvent, ContractTransaction, Hold
 from contracts.services.holds import lift_hold, place_hold
 from payouts.models import Distribution
 from payouts.services import scheduling
-from payouts.services.scheduling import start_distribution, start_due
+from payouts.services.scheduling import start_distribution, start_due, start_some
 from payouts.services.starting import NotStartable, execute_distribution
 from reserves.models import Reservation
 from tests.factories import DistributionFactory, ScheduleFactory
@@ -23,7 +23,7 @@ from tests.running import Status, assert_all_paid_once, create, idle, moves
 from tests.threads import together
 from tests.world import Pump, World
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 def tick(pump: Pump) -> None:
@@ -155,32 +155,40 @@ def test_a_snapshot_of_the_past_pays_its_holders_without_another(world: World, p
 # --- each for itself ----------------------------------------------------------------------------------------------
 
 
-def test_ticks_that_overlap_start_everything_once(
-    world: World, pump: Pump, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scheduling, "RING_AGAIN", DAY)
-    runs = [due() for _ in range(20)]
+def test_ticks_that_overlap_start_everything_once(world: World, pump: Pump) -> None:
+    runs = [due() for _ in range(60)]
 
     assert together(*[start_due] * 4) == []
-    rung = [pk for name, pk in pump.rings if name == "payouts.start_distribution"]
-    assert sorted(rung) == [run.pk for run in runs], "a second tick does not ring again at once"
-    assert together(*[lambda pk=run.pk: start_distribution(pk) for run in runs[:5] for _ in range(3)]) == []
-    with pump.without("payouts.advance_distribution"):
-        pump.drain()
+    assert {name for name, _ in pump.rings} == {"payouts.start_some"}
+    pump.rings.clear()
+    jobs = [lambda: start_some(0)] * 4 + [lambda pk=run.pk: start_distribution(pk) for run in runs[:5]]
+    assert together(*jobs) == []
 
     assert set(Distribution.objects.values_list("status", flat=True)) == {Status.PLANNING}
     assert AuditEvent.objects.filter(source="PENDING", target="PLANNING").count() == len(runs)
+    assert sorted(pump.rings) == [("payouts.advance_distribution", run.pk) for run in runs]
 
 
-def test_a_ring_that_is_lost_is_repeated_by_a_later_tick(world: World, pump: Pump) -> None:
+def test_a_ring_that_is_lost_is_repeated_by_the_next_tick(world: World, pump: Pump) -> None:
     run = due()
-    with pump.without("payouts.start_distribution"):
+    with pump.without("payouts.start_some"):
         tick(pump)
     run.refresh_from_db()
     assert run.status == Status.PENDING
-    world.advance(21)
     with pump.without("payouts.advance_distribution"):
         tick(pump)
+    run.refresh_from_db()
+    assert run.status == Status.PLANNING
+
+
+def test_what_a_process_took_and_left_when_it_died_is_taken_again(world: World, pump: Pump) -> None:
+    run = due()
+    assert scheduling._take_due(clock.now()) == [run.pk]
+    start_some(0)
+    run.refresh_from_db()
+    assert run.status == Status.PENDING
+    world.advance(21)
+    start_some(0)
     run.refresh_from_db()
     assert run.status == Status.PLANNING
 
@@ -212,7 +220,7 @@ def test_one_that_cannot_start_says_why_and_delays_nobody(
     assert (broken.status, broken.status_reason) == (Status.PLANNING, "")
 
 
-def test_pages_of_due_distributions_are_all_rung_for(
+def test_pages_of_what_is_due_are_shared_and_all_of_them_started(
     world: World, pump: Pump, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scheduling, "PAGE", 3)
@@ -220,8 +228,12 @@ def test_pages_of_due_distributions_are_all_rung_for(
     by_hand = DistributionFactory.create()
     runs = [due().pk for _ in range(8)]
     start_due()
-    assert [pk for _, pk in pump.rings] == runs
-    assert not {later.pk, by_hand.pk} & set(runs)
+    assert list(pump.rings) == [("payouts.start_some", number) for number in range(3)]
+    start_some(0)
+    assert [pk for name, pk in pump.rings if name == "payouts.advance_distribution"] == runs
+    for waiting in (later, by_hand):
+        waiting.refresh_from_db()
+        assert waiting.status == Status.PENDING
 
 
 def test_a_hold_on_everything_holds_what_becomes_due(world: World, pump: Pump) -> None:

@@ -20,7 +20,7 @@ from contracts.leases import lease
 from contracts.models import Asset, AuditEvent, ContractTransaction, Deployment, Hold, Wallet
 from contracts.refusals import DECISIONS, Decision
 from contracts.services.deployment_steps import CREATE, INITIALIZE, PURPOSE, call_for, code, entity_of, steps
-from contracts.services.importing import check_fit, check_name, not_asked
+from contracts.services.importing import check_fit, check_given, check_texts, not_asked
 from contracts.services.networks import hedera_network
 from contracts.services.planning import AlreadyOpen, Waiting, plan_transaction
 from contracts.services.registering import (
@@ -60,10 +60,10 @@ class NewDeployment:
 
 def deploy(wanted: NewDeployment) -> Deployment:
     """Begins a deployment, or goes on with the one that this asset has. Raises NotRegistered; then nothing changed."""
-    check_name(wanted.asset)
-    check_name(wanted.payment_token)
+    check_given(wanted.asset, wanted.payment_token, label=wanted.label)
     try:
         asset, token = read_asset(wanted.asset), read_token(wanted.payment_token)
+        check_texts(asset)
         _check(wanted, asset, token)
     except GatewayError as error:
         raise not_asked(error) from error
@@ -197,12 +197,14 @@ def _why(words: str) -> str:
 
 def _why_final(row: Deployment, latest: ContractTransaction) -> str | None:
     """Why no other attempt follows by itself. What failed before somebody asked again does not count."""
-    if DECISIONS.get(latest.error_class) == Decision.RETRY and latest.attempt % MOST_ATTEMPTS:
-        return None
     again = AuditEvent.objects.filter(
         noun="deployment", object_id=row.pk, what="status", source=Status.FAILED
     )
     if again.filter(target=Status.RUNNING, at__gt=latest.resolved_at).exists():
+        return None
+    if latest.custody_waiting_since is not None and latest.broadcast_started_at is None:
+        return f"custody's approval of {latest.transaction_id} came too late or not at all"
+    if DECISIONS.get(latest.error_class) == Decision.RETRY and latest.attempt % MOST_ATTEMPTS:
         return None
     return latest.error_text or latest.error_class
 

@@ -22,6 +22,9 @@ from contracts.services.registering import (
 
 _NAME = re.compile(r"0\.0\.\d+|0x[0-9a-fA-F]{40}")
 NO_HOLDERS: list[str] = []
+LONGEST_LABEL = 80
+# As the columns have it.
+LONGEST = {"name": 120, "symbol": 32, "isin": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,10 @@ class State:
 
 def import_asset(wanted: NewImport) -> Asset:
     """Registers the asset with its payout contract. Raises NotRegistered; then nothing is kept."""
-    for name in (wanted.asset, wanted.payout_contract, wanted.payment_token):
-        check_name(name)
+    check_given(wanted.asset, wanted.payout_contract, wanted.payment_token, label=wanted.label)
     try:
         asset, contract = read_asset(wanted.asset), read_payout_contract(wanted.payout_contract)
+        check_texts(asset)
         _check_payment_token(contract, wanted.payment_token)
         check_fit(asset, contract, wanted.wallet)
     except GatewayError as error:
@@ -73,10 +76,22 @@ def read_state(asset: Asset) -> State:
         raise not_asked(error) from error
 
 
-def check_name(name: str) -> None:
-    """Raises NotRegistered for what is neither 0.0.x nor an EVM address; nothing given is fine."""
-    if name and not _NAME.fullmatch(name):
-        raise NotRegistered(f"{name!r} is no address; give it as 0.0.x, or as 0x and 40 hex digits")
+def check_given(*names: str, label: str) -> None:
+    """Raises NotRegistered for what is neither 0.0.x nor an EVM address, and for too long a label."""
+    for name in names:
+        if name and not _NAME.fullmatch(name):
+            raise NotRegistered(f"{name!r} is no address; give it as 0.0.x, or as 0x and 40 hex digits")
+    if len(label) > LONGEST_LABEL:
+        raise NotRegistered(f"give the contract a label of at most {LONGEST_LABEL} letters")
+
+
+def check_texts(asset: dict[str, Any]) -> None:
+    """Whether what the asset calls itself can be kept. Raises NotRegistered."""
+    for name, most in LONGEST.items():
+        if len(asset[name]) > most or "\0" in asset[name]:
+            raise NotRegistered(
+                f"the {name} of {asset['address']} is no text of at most {most} letters; ask its issuer"
+            )
 
 
 def not_asked(error: GatewayError) -> NotRegistered:

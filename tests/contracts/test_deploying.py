@@ -140,6 +140,19 @@ def test_a_step_that_failed_says_why_and_goes_on_when_asked_again(office: Office
     assert made_on_chain(office, row).count("FILECREATE") == 1
 
 
+def test_an_approval_that_came_too_late_is_asked_for_again_by_a_person_only(
+    office: Office, pump: Pump, settings: Any
+) -> None:
+    settings.TRANSACTION_VALID_SECONDS = 30
+    office.world.fault("custody.approval", match="/signatures", mode="pending")
+    row = until(pump, deploy(wanted(office)), Status.FAILED)
+    assert "came too late or not at all; mend that and ask for the same deployment again" in row.error_text
+    assert [call.attempt for call in calls(row)] == [1]
+    office.world.clear("custody.approval")
+    deploy(wanted(office))
+    until(pump, row, Status.COMPLETED)
+
+
 def test_a_busy_network_is_tried_again_by_itself(office: Office, pump: Pump) -> None:
     office.world.fault("consensus.fail", match=":create:", count=1, result="CONSENSUS_GAS_EXHAUSTED")
     row = until(pump, deploy(wanted(office)), Status.COMPLETED)

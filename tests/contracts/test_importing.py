@@ -152,6 +152,17 @@ def test_bad_addresses_are_named_with_the_fix(
     assert words in office.refusal(**given(office))
 
 
+@pytest.mark.parametrize("plan", [{"name": "N" * 121}, {"symbol": "S" * 33}, {"isin": "X" * 13}], ids=str)
+def test_an_asset_that_calls_itself_too_much_is_refused(world: World, plan: dict[str, str]) -> None:
+    (name,) = plan
+    office = Office(world, **plan)
+    assert f"the {name} of {office.asset} is no text of at most" in office.refusal()
+
+
+def test_a_label_that_is_too_long_is_refused(world: World) -> None:
+    assert "a label of at most 80 letters" in Office(world).refusal(label="L" * 81)
+
+
 def test_a_mirror_node_in_trouble_is_said(world: World) -> None:
     office = Office(world)
     world.fault("mirror.error_rate", status=503)

@@ -185,9 +185,9 @@ class History(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The troubles are over and the money is there: everything comes to an end."""
+        self.world.net.faults.clear()
         if not self.runs:
             return
-        self.world.net.faults.clear()
         for holder in sorted(self.frozen):
             self.setting.ask_money("setFrozen", holder, False)
         self.setting.top_up(1_000 * UNIT)

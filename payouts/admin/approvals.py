@@ -95,7 +95,7 @@ class ApprovalAdmin(EvidenceAdmin):
     hash_of_it = column("Hash of what is approved", lambda row: cells.code(row.content_hash))
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("reissue", "distribution")
+        return super().get_queryset(request).select_related("reissue__payment", "distribution")
 
     def get_ordering(self, request: HttpRequest) -> tuple[OrderBy | str, ...]:
         """What waits comes first."""

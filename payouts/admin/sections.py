@@ -10,8 +10,8 @@ from contracts.admin.tables import Choice, Section, Table, audit_table, holds_ta
 from contracts.admin.transactions import chain_id, gas_words, trouble
 from contracts.gateways.errors import GatewayError
 from contracts.models import ContractTransaction, Hold
-from payouts.models import Batch, Distribution, Payment
-from payouts.services.showing import compare_with_chain, transactions_of
+from payouts.models import Approval, Batch, Distribution, Payment
+from payouts.services.showing import compare_with_chain, reissues_of, transactions_of
 
 MOST_DIFFERENCES = 200
 
@@ -92,6 +92,7 @@ def transactions(distribution: Distribution, request: HttpRequest) -> Table:
         f"batch:{uid}": f"Batch {number}" for uid, number in distribution.batches.values_list("uid", "number")
     }
     names[distribution.snapshot_subject] = "Snapshot"
+    names |= {one.subject: f"Re-issue to {one.wallet}" for one in reissues_of(distribution)}
 
     def show(row: ContractTransaction) -> tuple[object, ...]:
         return (
@@ -124,6 +125,10 @@ def audit(distribution: Distribution, request: HttpRequest) -> Table:
     concerned = Q(noun="distribution", object_id=distribution.pk)
     concerned |= Q(noun="batch", object_id__in=distribution.batches.values("pk"))
     concerned |= Q(noun="hold", object_id__in=Hold.objects.filter(_covering(distribution)).values("pk"))
+    reissues = reissues_of(distribution)
+    approvals = Approval.objects.filter(Q(distribution=distribution) | Q(reissue__in=reissues))
+    concerned |= Q(noun="reissue", object_id__in=reissues.values("pk"))
+    concerned |= Q(noun="approval", object_id__in=approvals.values("pk"))
     concerned |= Q(
         noun="contracttransaction", object_id__in=transactions_of(distribution).order_by().values("pk")
     )

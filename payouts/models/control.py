@@ -64,7 +64,7 @@ class Reissue(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"reissue {self.uid}"
+        return f"re-issue of {self.payment.holder} to {self.wallet}"
 
     @property
     def subject(self) -> str:

@@ -70,10 +70,10 @@ def decide(approval: Approval, *, is_approved: bool, by: str, reason: str) -> bo
     if not by.strip():
         raise NotDecided("say who decides: a decision needs a person")
     with transaction.atomic():
+        subject = _lock_subject(approval)
         approval = Approval.objects.select_for_update().get(pk=approval.pk)
         if why_not := _why_not(approval, by):
             raise NotDecided(why_not)
-        subject = _lock_subject(approval)
         if _owners[type(subject)].hash_of(subject) != approval.content_hash:
             _void(approval, reason="what was asked for has changed since", by=PAYDATE)
             return False
@@ -148,7 +148,7 @@ def _key(subject: Subject) -> dict[str, Any]:
 
 
 def _lock_subject(approval: Approval) -> Subject:
-    """As it is now, and for as long as it is decided about."""
+    """As it is now, and for as long as it is decided about; before the approval, as where that is made void."""
     subject: Any = approval.reissue or approval.distribution
     subject.refresh_from_db(from_queryset=type(subject).objects.select_for_update(of=("self",)))
     return subject  # type: ignore[no-any-return]

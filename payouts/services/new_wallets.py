@@ -75,7 +75,7 @@ def why_not_transferable(contract: Contract) -> str | None:
 
 
 def why_transferred_before(contract: Contract, payment: Payment, wallet: str) -> str | None:
-    """Whether somebody has transferred this sum to this wallet by a call that is not in our book, in words.
+    """Whether this sum went to this wallet by a call that our book does not have as under way or done, in words.
 
     A database that was put back does not know the re-issues that were asked for since. Raises a GatewayError.
     """
@@ -89,8 +89,8 @@ def why_transferred_before(contract: Contract, payment: Payment, wallet: str) ->
             token = contract.payment_token
             units = format_units(event.args["amount"], decimals=token.decimals, symbol=token.symbol)
             return (
-                f"the contract has transferred {units} to {wallet} at {entry.consensus_at}, by a call that is not "
-                "in this database; if that was this payment, accept it as unpaid here instead"
+                f"the contract has transferred {units} to {wallet} at {entry.consensus_at}, by a call that this "
+                "database does not know to be done; if that was this payment, accept it as unpaid here instead"
             )
     return None
 
@@ -104,5 +104,7 @@ def _transfers(contract: Contract, payment: Payment) -> Iterator[Log]:
 
 
 def _known_hashes(contract: Contract) -> set[str]:
+    """What was called absent and has left its trace after all is not among them."""
     calls = ContractTransaction.objects.filter(contract=contract, subject__startswith="reissue:")
+    calls = calls.exclude(status=ContractTransaction.Status.EXPIRED)
     return {digest[:HASH_DIGITS] for digest in calls.exclude(hash="").values_list("hash", flat=True)}

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from contracts.models import ContractTransaction, Hold
 from contracts.models.transactions import TransactionQuerySet
-from payouts.models import Distribution, Payment
+from payouts.models import Distribution, Payment, Reissue
 from payouts.models.batches import PaymentQuerySet
 from payouts.services import chain
 
@@ -55,8 +55,16 @@ def why_waiting(distribution: Distribution) -> list[str]:
     waiting = distribution.batches.open().exclude(waiting_reason="").values("waiting_reason")
     common = waiting.annotate(count=Count("id")).order_by("-count")[:ACTIVE_TRANSACTIONS_SHOWN]
     reasons += [f"{_batches(row['count'])}: {row['waiting_reason']}" for row in common]
+    reissues = reissues_of(distribution).filter(status__in=("REQUESTED", "APPROVED", "FAILED"))
+    reasons += [f"{one}: {one.status_reason}" for one in reissues[:ACTIVE_TRANSACTIONS_SHOWN]]
     calls = transactions_of(distribution).open().exclude(waiting_reason="")[:ACTIVE_TRANSACTIONS_SHOWN]
     return reasons + [f"{call}: {call.waiting_reason}" for call in calls]
+
+
+def reissues_of(distribution: Distribution) -> QuerySet[Reissue]:
+    """Its payments that go, or went, to another wallet, in the order in which that was asked for."""
+    rows = Reissue.objects.filter(payment__distribution=distribution)
+    return rows.select_related("payment").order_by("pk")
 
 
 def _batches(count: int) -> str:

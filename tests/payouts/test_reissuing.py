@@ -538,6 +538,26 @@ def test_a_refused_request_leaves_the_line_free_for_another(world: World, pump: 
     assert first.status == "REFUSED"
 
 
+def test_a_transfer_that_left_its_trace_is_not_repeated_whatever_the_book_says(
+    world: World, pump: Pump
+) -> None:
+    setting = world.asset(holders=2)
+    _, payment = broken(setting, pump)
+    wallet = new_wallet(setting)
+    reissue = ask(payment, wallet)
+    send(pump, reissue)
+    call = ContractTransaction.objects.get(subject=reissue.subject)
+    world.wait_for(str(call.transaction_id))
+    ContractTransaction.objects.filter(pk=call.pk).update(status="EXPIRED")
+    Reissue.objects.filter(pk=reissue.pk).update(status="FAILED")
+    world.advance(10)
+
+    retry_reissue(reissue, by="alice", reason="the network was down")
+    until_waits(pump, reissue, "by a call that this database does not know to be done")
+
+    assert balance(setting, wallet) == payment.expected_units and calls(reissue) == ["EXPIRED"]
+
+
 @pytest.fixture
 def old_setting(world: World, settings: Settings) -> Setting:
     setting = world.asset(holders=3)
@@ -577,6 +597,6 @@ def test_a_database_from_before_the_request_does_not_pay_the_same_wallet_again(
     put_back(world, pump, backup, distribution)
     claim(world)
 
-    with pytest.raises(NotReissued, match="by a call that is not in this database; if that was this payment"):
+    with pytest.raises(NotReissued, match="does not know to be done; if that was this payment"):
         ask(Payment.objects.get(pk=payment.pk), wallet)
     assert balance(old_setting, wallet) == payment.expected_units

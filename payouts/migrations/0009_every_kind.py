@@ -13,314 +13,713 @@ import contracts.ids
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('chainsync', '0010_intervals'),
-        ('contracts', '0012_pausing'),
-        ('payouts', '0008_one_index_less_per_payment'),
+        ("chainsync", "0010_intervals"),
+        ("contracts", "0012_pausing"),
+        ("payouts", "0008_one_index_less_per_payment"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ActionImport',
+            name="ActionImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('enabled', models.BooleanField(default=False)),
-                ('every', models.DurationField(default=datetime.timedelta(seconds=3600), help_text='How often they are read.')),
-                ('next_read_at', models.DateTimeField(default=contracts.clock.now)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=False)),
+                (
+                    "every",
+                    models.DurationField(
+                        default=datetime.timedelta(seconds=3600), help_text="How often they are read."
+                    ),
+                ),
+                ("next_read_at", models.DateTimeField(default=contracts.clock.now)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.TextField(blank=True)),
             ],
             options={
-                'default_permissions': ('view', 'change'),
+                "default_permissions": ("view", "change"),
             },
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('content_hash', models.CharField(help_text='SHA-256 of what is approved.', max_length=64)),
-                ('words', models.TextField(help_text='The same for a person.')),
-                ('requested_by', models.CharField(max_length=150)),
-                ('requested_at', models.DateTimeField(default=contracts.clock.now)),
-                ('decided_by', models.CharField(blank=True, max_length=150)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('is_approved', models.BooleanField(blank=True, null=True)),
-                ('reason', models.TextField(blank=True)),
-                ('voided_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                ("content_hash", models.CharField(help_text="SHA-256 of what is approved.", max_length=64)),
+                ("words", models.TextField(help_text="The same for a person.")),
+                ("requested_by", models.CharField(max_length=150)),
+                ("requested_at", models.DateTimeField(default=contracts.clock.now)),
+                ("decided_by", models.CharField(blank=True, max_length=150)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("is_approved", models.BooleanField(blank=True, null=True)),
+                ("reason", models.TextField(blank=True)),
+                ("voided_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'permissions': [('decide_approval', 'Can approve or refuse what another person asked for')],
-                'default_permissions': ('view',),
+                "permissions": [("decide_approval", "Can approve or refuse what another person asked for")],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='CorporateAction',
+            name="CorporateAction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(choices=[('DIVIDEND', 'Dividend'), ('COUPON', 'Coupon')], max_length=8)),
-                ('number', models.PositiveIntegerField()),
-                ('record_at', models.DateTimeField()),
-                ('execute_at', models.DateTimeField(help_text='From this block time on it can be paid.')),
-                ('snapshot_id', contracts.fields.UnitsField(default=0, help_text='0: the record-date snapshot is not taken yet.')),
-                ('value', contracts.fields.UnitsField(help_text='DIVIDEND: amount per token; COUPON: rate.')),
-                ('value_decimals', models.PositiveSmallIntegerField()),
-                ('starts_at', models.DateTimeField(blank=True, null=True)),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('is_cancelled', models.BooleanField(default=False)),
-                ('as_of', models.DateTimeField(help_text='The end of the block in which it was read.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "type",
+                    models.CharField(choices=[("DIVIDEND", "Dividend"), ("COUPON", "Coupon")], max_length=8),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("record_at", models.DateTimeField()),
+                ("execute_at", models.DateTimeField(help_text="From this block time on it can be paid.")),
+                (
+                    "snapshot_id",
+                    contracts.fields.UnitsField(
+                        default=0, help_text="0: the record-date snapshot is not taken yet."
+                    ),
+                ),
+                ("value", contracts.fields.UnitsField(help_text="DIVIDEND: amount per token; COUPON: rate.")),
+                ("value_decimals", models.PositiveSmallIntegerField()),
+                ("starts_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("is_cancelled", models.BooleanField(default=False)),
+                ("as_of", models.DateTimeField(help_text="The end of the block in which it was read.")),
             ],
             options={
-                'default_permissions': ('view',),
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='DepositTrigger',
+            name="DepositTrigger",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_type', models.CharField(choices=[('FIXED', 'Fixed'), ('PERCENTAGE', 'Percentage'), ('ON_CHAIN', 'as the asset says')], max_length=10)),
-                ('amount_units', contracts.fields.UnitsField(blank=True, help_text='FIXED: the pool in base units of the payment token.', null=True)),
-                ('percentage_bp', models.PositiveIntegerField(blank=True, help_text='PERCENTAGE: hundredths of a percent.', null=True)),
-                ('concept', models.CharField(blank=True, help_text='What this is paid for.', max_length=140)),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('mode', models.CharField(choices=[('EACH', 'for each deposit'), ('ONCE', 'once, until it is armed again')], max_length=4)),
-                ('threshold_units', contracts.fields.UnitsField(help_text='A deposit below this starts nothing.')),
-                ('armed_at', models.DateTimeField(blank=True, help_text='Deposits from then on count; empty: it is not armed.', null=True)),
-                ('round', models.PositiveIntegerField(default=0, help_text='How often it was armed.')),
-                ('created_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(default=contracts.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "amount_type",
+                    models.CharField(
+                        choices=[
+                            ("FIXED", "Fixed"),
+                            ("PERCENTAGE", "Percentage"),
+                            ("ON_CHAIN", "as the asset says"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "amount_units",
+                    contracts.fields.UnitsField(
+                        blank=True, help_text="FIXED: the pool in base units of the payment token.", null=True
+                    ),
+                ),
+                (
+                    "percentage_bp",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="PERCENTAGE: hundredths of a percent.", null=True
+                    ),
+                ),
+                ("concept", models.CharField(blank=True, help_text="What this is paid for.", max_length=140)),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("EACH", "for each deposit"), ("ONCE", "once, until it is armed again")],
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "threshold_units",
+                    contracts.fields.UnitsField(help_text="A deposit below this starts nothing."),
+                ),
+                (
+                    "armed_at",
+                    models.DateTimeField(
+                        blank=True,
+                        help_text="Deposits from then on count; empty: it is not armed.",
+                        null=True,
+                    ),
+                ),
+                ("round", models.PositiveIntegerField(default=0, help_text="How often it was armed.")),
+                ("created_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(default=contracts.clock.now)),
             ],
             options={
-                'permissions': [('arm_deposittrigger', 'Can arm and disarm a deposit trigger')],
-                'default_permissions': ('add', 'view'),
+                "permissions": [("arm_deposittrigger", "Can arm and disarm a deposit trigger")],
+                "default_permissions": ("add", "view"),
             },
         ),
         migrations.CreateModel(
-            name='Reissue',
+            name="Reissue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('wallet', contracts.fields.EvmAddressField(help_text="The holder's new wallet.")),
-                ('units', contracts.fields.UnitsField()),
-                ('status', models.CharField(choices=[('REQUESTED', 'Requested'), ('APPROVED', 'Approved'), ('PAID', 'Paid'), ('FAILED', 'Failed'), ('REFUSED', 'Refused')], default='REQUESTED', max_length=9)),
-                ('status_reason', models.TextField(blank=True)),
-                ('reason', models.TextField(help_text='How the holder proved that the wallet is theirs.')),
-                ('requested_by', models.CharField(max_length=150)),
-                ('requested_at', models.DateTimeField(default=contracts.clock.now)),
-                ('paid_at', models.CharField(blank=True, help_text='Consensus time of the payment.', max_length=24)),
-                ('next_attempt_at', models.DateTimeField(default=contracts.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                ("wallet", contracts.fields.EvmAddressField(help_text="The holder's new wallet.")),
+                ("units", contracts.fields.UnitsField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("REQUESTED", "Requested"),
+                            ("APPROVED", "Approved"),
+                            ("PAID", "Paid"),
+                            ("FAILED", "Failed"),
+                            ("REFUSED", "Refused"),
+                        ],
+                        default="REQUESTED",
+                        max_length=9,
+                    ),
+                ),
+                ("status_reason", models.TextField(blank=True)),
+                ("reason", models.TextField(help_text="How the holder proved that the wallet is theirs.")),
+                ("requested_by", models.CharField(max_length=150)),
+                ("requested_at", models.DateTimeField(default=contracts.clock.now)),
+                (
+                    "paid_at",
+                    models.CharField(blank=True, help_text="Consensus time of the payment.", max_length=24),
+                ),
+                ("next_attempt_at", models.DateTimeField(default=contracts.clock.now)),
             ],
             options={
-                'default_permissions': ('add', 'view'),
+                "default_permissions": ("add", "view"),
             },
         ),
         migrations.CreateModel(
-            name='Schedule',
+            name="Schedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount_type', models.CharField(choices=[('FIXED', 'Fixed'), ('PERCENTAGE', 'Percentage'), ('ON_CHAIN', 'as the asset says')], max_length=10)),
-                ('amount_units', contracts.fields.UnitsField(blank=True, help_text='FIXED: the pool in base units of the payment token.', null=True)),
-                ('percentage_bp', models.PositiveIntegerField(blank=True, help_text='PERCENTAGE: hundredths of a percent.', null=True)),
-                ('concept', models.CharField(blank=True, help_text='What this is paid for.', max_length=140)),
-                ('uid', models.CharField(default=contracts.ids.new_uid, editable=False, max_length=22, unique=True)),
-                ('frequency', models.CharField(choices=[('HOURLY', 'Hourly'), ('DAILY', 'Daily'), ('WEEKLY', 'Weekly'), ('MONTHLY', 'Monthly')], max_length=8)),
-                ('anchor_at', models.DateTimeField(help_text='The first occurrence.')),
-                ('zone', models.CharField(default='UTC', help_text='Whose wall clock the occurrences keep.', max_length=64)),
-                ('ends_at', models.DateTimeField(blank=True, help_text='No occurrence after this time.', null=True)),
-                ('count', models.PositiveIntegerField(blank=True, help_text='So many occurrences.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('next_number', models.PositiveIntegerField(default=0, help_text='The occurrence that is created next, from 0.')),
-                ('next_at', models.DateTimeField(blank=True, help_text='When that one is due; empty: none is left.', null=True)),
-                ('skipped', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveIntegerField(), blank=True, default=list, size=None)),
-                ('missed_policy', models.CharField(choices=[('RUN_LATE', 'run late'), ('ASK', 'ask a person'), ('SKIP', 'skip')], default='RUN_LATE', max_length=8)),
-                ('status', models.CharField(choices=[('ACTIVE', 'Active'), ('PAUSED', 'Paused'), ('FINISHED', 'Finished'), ('CANCELLED', 'Cancelled')], default='ACTIVE', max_length=9)),
-                ('status_reason', models.TextField(blank=True)),
-                ('created_by', models.CharField(max_length=150)),
-                ('created_at', models.DateTimeField(default=contracts.clock.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "amount_type",
+                    models.CharField(
+                        choices=[
+                            ("FIXED", "Fixed"),
+                            ("PERCENTAGE", "Percentage"),
+                            ("ON_CHAIN", "as the asset says"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "amount_units",
+                    contracts.fields.UnitsField(
+                        blank=True, help_text="FIXED: the pool in base units of the payment token.", null=True
+                    ),
+                ),
+                (
+                    "percentage_bp",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="PERCENTAGE: hundredths of a percent.", null=True
+                    ),
+                ),
+                ("concept", models.CharField(blank=True, help_text="What this is paid for.", max_length=140)),
+                (
+                    "uid",
+                    models.CharField(
+                        default=contracts.ids.new_uid, editable=False, max_length=22, unique=True
+                    ),
+                ),
+                (
+                    "frequency",
+                    models.CharField(
+                        choices=[
+                            ("HOURLY", "Hourly"),
+                            ("DAILY", "Daily"),
+                            ("WEEKLY", "Weekly"),
+                            ("MONTHLY", "Monthly"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("anchor_at", models.DateTimeField(help_text="The first occurrence.")),
+                (
+                    "zone",
+                    models.CharField(
+                        default="UTC", help_text="Whose wall clock the occurrences keep.", max_length=64
+                    ),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, help_text="No occurrence after this time.", null=True),
+                ),
+                (
+                    "count",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="So many occurrences.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "next_number",
+                    models.PositiveIntegerField(
+                        default=0, help_text="The occurrence that is created next, from 0."
+                    ),
+                ),
+                (
+                    "next_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When that one is due; empty: none is left.", null=True
+                    ),
+                ),
+                (
+                    "skipped",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveIntegerField(), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "missed_policy",
+                    models.CharField(
+                        choices=[("RUN_LATE", "run late"), ("ASK", "ask a person"), ("SKIP", "skip")],
+                        default="RUN_LATE",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("ACTIVE", "Active"),
+                            ("PAUSED", "Paused"),
+                            ("FINISHED", "Finished"),
+                            ("CANCELLED", "Cancelled"),
+                        ],
+                        default="ACTIVE",
+                        max_length=9,
+                    ),
+                ),
+                ("status_reason", models.TextField(blank=True)),
+                ("created_by", models.CharField(max_length=150)),
+                ("created_at", models.DateTimeField(default=contracts.clock.now)),
             ],
             options={
-                'permissions': [('control_schedule', 'Can pause, resume, skip and cancel a series')],
-                'default_permissions': ('add', 'view'),
+                "permissions": [("control_schedule", "Can pause, resume, skip and cancel a series")],
+                "default_permissions": ("add", "view"),
             },
         ),
         migrations.AlterModelOptions(
-            name='distribution',
-            options={'default_permissions': ('add', 'view'), 'permissions': [('execute_distribution', 'Can start a distribution'), ('cancel_distribution', 'Can cancel a distribution that has not begun to pay'), ('waive_payment', 'Can accept a failed payment as unpaid'), ('retry_distribution', 'Can retry failed payments')]},
+            name="distribution",
+            options={
+                "default_permissions": ("add", "view"),
+                "permissions": [
+                    ("execute_distribution", "Can start a distribution"),
+                    ("cancel_distribution", "Can cancel a distribution that has not begun to pay"),
+                    ("waive_payment", "Can accept a failed payment as unpaid"),
+                    ("retry_distribution", "Can retry failed payments"),
+                ],
+            },
         ),
         migrations.RemoveConstraint(
-            model_name='distribution',
-            name='distribution_once_per_corporate_action',
+            model_name="distribution",
+            name="distribution_once_per_corporate_action",
         ),
         migrations.RemoveConstraint(
-            model_name='distribution',
-            name='distribution_amount_fits_its_type',
+            model_name="distribution",
+            name="distribution_amount_fits_its_type",
         ),
         migrations.AddField(
-            model_name='distribution',
-            name='deposit',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='distributions', to='chainsync.deposit'),
+            model_name="distribution",
+            name="deposit",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="distributions",
+                to="chainsync.deposit",
+            ),
         ),
         migrations.AddField(
-            model_name='distribution',
-            name='missed_policy',
-            field=models.CharField(choices=[('RUN_LATE', 'run late'), ('ASK', 'ask a person'), ('SKIP', 'skip')], default='RUN_LATE', max_length=8),
+            model_name="distribution",
+            name="missed_policy",
+            field=models.CharField(
+                choices=[("RUN_LATE", "run late"), ("ASK", "ask a person"), ("SKIP", "skip")],
+                default="RUN_LATE",
+                max_length=8,
+            ),
         ),
         migrations.AddField(
-            model_name='distribution',
-            name='occurrence',
-            field=models.PositiveIntegerField(blank=True, help_text='Its place in the series, from 0.', null=True),
+            model_name="distribution",
+            name="occurrence",
+            field=models.PositiveIntegerField(
+                blank=True, help_text="Its place in the series, from 0.", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='distribution',
-            name='trigger_round',
-            field=models.PositiveIntegerField(blank=True, help_text='ONCE: of which arming.', null=True),
+            model_name="distribution",
+            name="trigger_round",
+            field=models.PositiveIntegerField(blank=True, help_text="ONCE: of which arming.", null=True),
         ),
         migrations.AlterField(
-            model_name='distribution',
-            name='amount_type',
-            field=models.CharField(choices=[('FIXED', 'Fixed'), ('PERCENTAGE', 'Percentage'), ('ON_CHAIN', 'as the asset says')], max_length=10),
+            model_name="distribution",
+            name="amount_type",
+            field=models.CharField(
+                choices=[("FIXED", "Fixed"), ("PERCENTAGE", "Percentage"), ("ON_CHAIN", "as the asset says")],
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='distribution',
-            name='execute_at',
-            field=models.DateTimeField(blank=True, help_text='Empty: when a person starts it.', null=True),
+            model_name="distribution",
+            name="execute_at",
+            field=models.DateTimeField(blank=True, help_text="Empty: when a person starts it.", null=True),
         ),
         migrations.AlterField(
-            model_name='distribution',
-            name='record_at',
-            field=models.DateTimeField(blank=True, help_text='When who holds the asset counts; empty: when it starts.', null=True),
+            model_name="distribution",
+            name="record_at",
+            field=models.DateTimeField(
+                blank=True, help_text="When who holds the asset counts; empty: when it starts.", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='actionimport',
-            name='asset',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='action_import', to='contracts.asset'),
+            model_name="actionimport",
+            name="asset",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="action_import",
+                to="contracts.asset",
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='distribution',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='payouts.distribution'),
+            model_name="approval",
+            name="distribution",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="approvals",
+                to="payouts.distribution",
+            ),
         ),
         migrations.AddField(
-            model_name='corporateaction',
-            name='asset',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corporate_actions', to='contracts.asset'),
+            model_name="corporateaction",
+            name="asset",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="corporate_actions",
+                to="contracts.asset",
+            ),
         ),
         migrations.AddField(
-            model_name='deposittrigger',
-            name='asset',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deposit_triggers', to='contracts.asset'),
+            model_name="deposittrigger",
+            name="asset",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="deposit_triggers",
+                to="contracts.asset",
+            ),
         ),
         migrations.AddField(
-            model_name='distribution',
-            name='trigger',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='distributions', to='payouts.deposittrigger'),
+            model_name="distribution",
+            name="trigger",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="distributions",
+                to="payouts.deposittrigger",
+            ),
         ),
         migrations.AddField(
-            model_name='reissue',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reissues', to='payouts.payment'),
+            model_name="reissue",
+            name="payment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reissues", to="payouts.payment"
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='reissue',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to='payouts.reissue'),
+            model_name="approval",
+            name="reissue",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="approvals",
+                to="payouts.reissue",
+            ),
         ),
         migrations.AddField(
-            model_name='schedule',
-            name='asset',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='schedules', to='contracts.asset'),
+            model_name="schedule",
+            name="asset",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="schedules", to="contracts.asset"
+            ),
         ),
         migrations.AddField(
-            model_name='distribution',
-            name='schedule',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='distributions', to='payouts.schedule'),
+            model_name="distribution",
+            name="schedule",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="distributions",
+                to="payouts.schedule",
+            ),
         ),
         migrations.AddIndex(
-            model_name='distribution',
-            index=models.Index(condition=models.Q(('execute_at__isnull', False), ('status', 'PENDING')), fields=['execute_at'], name='distribution_start_due'),
+            model_name="distribution",
+            index=models.Index(
+                condition=models.Q(("execute_at__isnull", False), ("status", "PENDING")),
+                fields=["execute_at"],
+                name="distribution_start_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'CANCELLED'), _negated=True), fields=('asset', 'kind', 'corporate_action_id'), name='distribution_once_per_corporate_action'),
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "CANCELLED"), _negated=True),
+                fields=("asset", "kind", "corporate_action_id"),
+                name="distribution_once_per_corporate_action",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.UniqueConstraint(fields=('schedule', 'occurrence'), name='distribution_once_per_occurrence'),
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                fields=("schedule", "occurrence"), name="distribution_once_per_occurrence"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.UniqueConstraint(fields=('trigger', 'deposit'), name='distribution_once_per_deposit'),
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                fields=("trigger", "deposit"), name="distribution_once_per_deposit"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.UniqueConstraint(fields=('trigger', 'trigger_round'), name='distribution_once_per_round'),
+            model_name="distribution",
+            constraint=models.UniqueConstraint(
+                fields=("trigger", "trigger_round"), name="distribution_once_per_round"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='distribution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'PAYOUT'), models.Q(models.Q(('amount_type', 'FIXED'), ('amount_units__gt', 0), ('amount_units__isnull', False), ('percentage_bp', None)), models.Q(('amount_type', 'PERCENTAGE'), ('amount_units', None), ('percentage_bp__gt', 0), ('percentage_bp__isnull', False), ('percentage_bp__lte', 10000)), _connector='OR')), models.Q(models.Q(('kind', 'PAYOUT'), _negated=True), ('amount_type', 'ON_CHAIN'), ('amount_units', None), ('percentage_bp', None)), _connector='OR'), name='distribution_amount_fits_its_type'),
+            model_name="distribution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("kind", "PAYOUT"),
+                        models.Q(
+                            models.Q(
+                                ("amount_type", "FIXED"),
+                                ("amount_units__gt", 0),
+                                ("amount_units__isnull", False),
+                                ("percentage_bp", None),
+                            ),
+                            models.Q(
+                                ("amount_type", "PERCENTAGE"),
+                                ("amount_units", None),
+                                ("percentage_bp__gt", 0),
+                                ("percentage_bp__isnull", False),
+                                ("percentage_bp__lte", 10000),
+                            ),
+                            _connector="OR",
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(("kind", "PAYOUT"), _negated=True),
+                        ("amount_type", "ON_CHAIN"),
+                        ("amount_units", None),
+                        ("percentage_bp", None),
+                    ),
+                    _connector="OR",
+                ),
+                name="distribution_amount_fits_its_type",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='corporateaction',
-            constraint=models.UniqueConstraint(fields=('asset', 'number'), name='corporate_action_once'),
+            model_name="corporateaction",
+            constraint=models.UniqueConstraint(fields=("asset", "number"), name="corporate_action_once"),
         ),
         migrations.AddConstraint(
-            model_name='corporateaction',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gt', 0)), name='corporate_action_counts_from_1'),
+            model_name="corporateaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number__gt", 0)), name="corporate_action_counts_from_1"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deposittrigger',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_type', 'FIXED'), ('amount_units__gt', 0), ('amount_units__isnull', False), ('percentage_bp', None)), models.Q(('amount_type', 'PERCENTAGE'), ('amount_units', None), ('percentage_bp__gt', 0), ('percentage_bp__isnull', False), ('percentage_bp__lte', 10000)), _connector='OR'), name='trigger_amount_fits_its_type'),
+            model_name="deposittrigger",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("amount_type", "FIXED"),
+                        ("amount_units__gt", 0),
+                        ("amount_units__isnull", False),
+                        ("percentage_bp", None),
+                    ),
+                    models.Q(
+                        ("amount_type", "PERCENTAGE"),
+                        ("amount_units", None),
+                        ("percentage_bp__gt", 0),
+                        ("percentage_bp__isnull", False),
+                        ("percentage_bp__lte", 10000),
+                    ),
+                    _connector="OR",
+                ),
+                name="trigger_amount_fits_its_type",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deposittrigger',
-            constraint=models.CheckConstraint(condition=models.Q(('threshold_units__gt', 0)), name='trigger_threshold_positive'),
+            model_name="deposittrigger",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("threshold_units__gt", 0)), name="trigger_threshold_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='reissue',
-            index=models.Index(condition=models.Q(('status', 'APPROVED')), fields=['next_attempt_at'], name='reissue_due'),
+            model_name="reissue",
+            index=models.Index(
+                condition=models.Q(("status", "APPROVED")), fields=["next_attempt_at"], name="reissue_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reissue',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'REFUSED'), _negated=True), fields=('payment',), name='reissue_once_per_payment'),
+            model_name="reissue",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "REFUSED"), _negated=True),
+                fields=("payment",),
+                name="reissue_once_per_payment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reissue',
-            constraint=models.CheckConstraint(condition=models.Q(('units__gt', 0)), name='reissue_of_something'),
+            model_name="reissue",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("units__gt", 0)), name="reissue_of_something"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reissue',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'PAID'), _negated=True), models.Q(('paid_at', ''), _negated=True), _connector='OR'), name='reissue_paid_has_consensus_time'),
+            model_name="reissue",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "PAID"), _negated=True),
+                    models.Q(("paid_at", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="reissue_paid_has_consensus_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('distribution', None), ('reissue__isnull', False)), models.Q(('distribution__isnull', False), ('reissue', None)), _connector='OR'), name='approval_of_one_thing'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("distribution", None), ("reissue__isnull", False)),
+                    models.Q(("distribution__isnull", False), ("reissue", None)),
+                    _connector="OR",
+                ),
+                name="approval_of_one_thing",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', ''), models.Q(('decided_by', models.F('requested_by')), _negated=True), _connector='OR'), name='approval_by_a_second_person'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("decided_by", ""),
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="approval_by_a_second_person",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at', None), ('decided_by', ''), ('is_approved', None)), models.Q(('decided_at__isnull', False), ('is_approved__isnull', False), models.Q(('decided_by', ''), _negated=True)), _connector='OR'), name='approval_decided_says_by_whom'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at", None), ("decided_by", ""), ("is_approved", None)),
+                    models.Q(
+                        ("decided_at__isnull", False),
+                        ("is_approved__isnull", False),
+                        models.Q(("decided_by", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="approval_decided_says_by_whom",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('decided_at', None), ('distribution__isnull', False), ('voided_at', None)), fields=('distribution',), name='approval_one_open_per_distribution'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("decided_at", None), ("distribution__isnull", False), ("voided_at", None)
+                ),
+                fields=("distribution",),
+                name="approval_one_open_per_distribution",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('decided_at', None), ('reissue__isnull', False), ('voided_at', None)), fields=('reissue',), name='approval_one_open_per_reissue'),
+            model_name="approval",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("decided_at", None), ("reissue__isnull", False), ("voided_at", None)),
+                fields=("reissue",),
+                name="approval_one_open_per_reissue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='schedule',
-            index=models.Index(condition=models.Q(('status', 'ACTIVE')), fields=['next_at'], name='schedule_due'),
+            model_name="schedule",
+            index=models.Index(
+                condition=models.Q(("status", "ACTIVE")), fields=["next_at"], name="schedule_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount_type', 'FIXED'), ('amount_units__gt', 0), ('amount_units__isnull', False), ('percentage_bp', None)), models.Q(('amount_type', 'PERCENTAGE'), ('amount_units', None), ('percentage_bp__gt', 0), ('percentage_bp__isnull', False), ('percentage_bp__lte', 10000)), _connector='OR'), name='schedule_amount_fits_its_type'),
+            model_name="schedule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("amount_type", "FIXED"),
+                        ("amount_units__gt", 0),
+                        ("amount_units__isnull", False),
+                        ("percentage_bp", None),
+                    ),
+                    models.Q(
+                        ("amount_type", "PERCENTAGE"),
+                        ("amount_units", None),
+                        ("percentage_bp__gt", 0),
+                        ("percentage_bp__isnull", False),
+                        ("percentage_bp__lte", 10000),
+                    ),
+                    _connector="OR",
+                ),
+                name="schedule_amount_fits_its_type",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='schedule',
-            constraint=models.CheckConstraint(condition=models.Q(('count', None), ('count__gt', 0), _connector='OR'), name='schedule_counts_some'),
+            model_name="schedule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("count", None), ("count__gt", 0), _connector="OR"),
+                name="schedule_counts_some",
+            ),
         ),
     ]

@@ -4,7 +4,7 @@ Two intervals without a successful look are one too many. That is noted at once 
 a switch or a change of interval the next look comes within seconds, and nobody is to be called for it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,10 +49,13 @@ def last_success(listener: EventListener) -> datetime:
     return listener.read_at or listener.created_at
 
 
-def overdue(now: datetime) -> list[Overdue]:
-    """The enabled listeners that were not looked at with success for two intervals, in the order of their numbers."""
+def overdue(now: datetime, rows: Iterable[EventListener] | None = None) -> list[Overdue]:
+    """The enabled listeners that were not looked at with success for two intervals, in the order of their numbers.
+
+    ``rows`` saves whoever has the followed ones from reading them again.
+    """
     urgent = set(urgent_listeners().values_list("pk", flat=True))
-    rows = followed_listeners().order_by("pk")
+    rows = followed_listeners().order_by("pk") if rows is None else rows
     found = [Overdue(row, _interval(row, is_urgent=row.pk in urgent)) for row in rows]
     return [one for one in found if now - last_success(one.listener) > INTERVALS * one.interval]
 

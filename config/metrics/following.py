@@ -43,11 +43,12 @@ def events(now: datetime) -> Iterator[Metric]:
 def looks(now: datetime) -> Iterator[Metric]:
     """Of what is to be followed: since when each kind was not read, and how many had their time."""
     ages: Values = {}
-    for listener in followed_listeners():
+    rows = list(followed_listeners().order_by("pk"))
+    for listener in rows:
         age = (now - last_success(listener)).total_seconds()
         ages[(listener.kind,)] = max(age, ages.get((listener.kind,), 0.0))
     yield gauges("paydate_last_look_age_seconds", ages)
-    late = Counter((one.listener.kind,) for one in overdue(now))
+    late = Counter((one.listener.kind,) for one in overdue(now, rows))
     yield gauges("paydate_listeners_overdue", zeros(EventListener.Kind) | dict(late))
 
 

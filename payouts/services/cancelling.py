@@ -80,10 +80,10 @@ def cancel_distribution(distribution: Distribution, *, by: str, reason: str) -> 
 
 
 def _lock(distribution: Distribution) -> None:
-    """Calls and holds before the distribution, as where an arrow of a call places a hold; then as for a reservation."""
+    """In the order of everybody: calls, contract, holds, distribution."""
     list(transactions_of(distribution).open().select_for_update(of=("self",)).values_list("pk"))
-    list(_own_holds(distribution).select_for_update())
     Contract.objects.select_for_update().get(pk=distribution.asset.payout_contract_id)
+    list(_own_holds(distribution).select_for_update())
     distribution.refresh_from_db(from_queryset=Distribution.objects.select_for_update())
 
 

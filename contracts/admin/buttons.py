@@ -44,8 +44,9 @@ def button(
     icon: str = "",
     variant: ActionVariant = ActionVariant.DEFAULT,
     form: type[BaseDialogForm] = ReasonForm,
+    label: str = "",
 ) -> Callable[[Act], Any]:
-    """Makes an admin's method a button with a dialog.
+    """Makes an admin's method a button with a dialog. ``label`` stands on it where the dialog's title is too long.
 
     ``available`` decides from the row whether the button is shown; whether it may act is the service's business,
     whose ``refusals`` are shown in words.
@@ -65,9 +66,9 @@ def button(
         view.__name__ = act.__name__
         dialog = {"title": title, "description": explained, "form_class": form, "form_submit_text": title}
         path = act.__name__.replace("_", "-")
-        shown = action(description=title, icon=icon or None, variant=variant, url_path=path, dialog=dialog)(
-            view
-        )
+        shown = action(
+            description=label or title, icon=icon or None, variant=variant, url_path=path, dialog=dialog
+        )(view)
 
         # Not Unfold's `permissions`: its system check asks the database, which `migrate` has yet to create.
         @wraps(shown)

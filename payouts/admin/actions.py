@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -39,7 +40,7 @@ def _distribution(row: CorporateAction) -> SafeString | str:
     made = _paying(row)
     if made is None:
         return "none"
-    return cells.link(made, made.concept or made.uid) + " " + cells.badge(made.status)
+    return format_html("{} {}", cells.link(made, made.concept or made.uid), cells.badge(made.status))
 
 
 def _state(row: CorporateAction) -> SafeString:
@@ -147,6 +148,7 @@ class PaidAssetAdmin(AssetAdmin):
         refusals=(BadInput,),
         icon="event_available",
         form=ImportForm,
+        label="Import",
     )
     def import_actions(self, request: HttpRequest, row: Asset, enabled: bool, minutes: int) -> str:
         switch = set_import(row, enabled=enabled, every=timedelta(minutes=minutes), by=who(request))
@@ -165,6 +167,7 @@ class PaidAssetAdmin(AssetAdmin):
         "itself and can be cancelled before.",
         refusals=(BadInput,),
         icon="price_check",
+        label="Cash-out",
         variant=ActionVariant.DEFAULT,
         form=PlainForm,
     )

@@ -32,7 +32,8 @@ def test_actions_are_listed_with_what_pays_them(clerk: Client) -> None:
     cancelled = CorporateActionFactory.create(is_cancelled=True)
     page = clerk.get("/admin/payouts/corporateaction/").content.decode()
 
-    assert "0.5 a token" in page and "Autumn" in page and "CANCELLED" in page
+    assert "0.5 a token" in page and ">Autumn</a>" in page and "CANCELLED" in page
+    assert "&lt;" not in page
     own = clerk.get(f"/admin/payouts/corporateaction/{cancelled.pk}/change/").content.decode()
     assert "not taken yet" in own and "none" in own
 
@@ -69,6 +70,4 @@ def test_who_may_only_look_may_press_nothing(
     asset = AssetFactory.create(kind="BOND_FIXED_RATE")
 
     assert client.post(f"/admin/contracts/asset/{asset.pk}/{button}/", {}).status_code == 403
-    assert (
-        "Create the cash-out" not in client.get(f"/admin/contracts/asset/{asset.pk}/change/").content.decode()
-    )
+    assert "cash-out" not in client.get(f"/admin/contracts/asset/{asset.pk}/change/").content.decode()

@@ -175,7 +175,11 @@ def refuse_change_in_use(*, network: str, address: str, wallet: Wallet, token: s
 
 
 def _address(name: str, noun: str) -> tuple[str, str]:
-    found = mirror().contract(name)
+    try:
+        found = mirror().contract(name)
+    except ValueError as error:
+        words = f"the {noun} cannot be at {name!r}; write its address as 0.0.x, or as 0x and 40 hex digits"
+        raise NotRegistered(words) from error
     if found is None:
         raise NotRegistered(
             f"there is no {noun} {name} on {hedera_network()}; check the address and HEDERA_NETWORK"

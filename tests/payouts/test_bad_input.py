@@ -203,6 +203,10 @@ def test_a_wallet_or_asset_that_is_not_what_it_should_be_is_not_registered(world
     for words, sentence in (
         (("add_asset", "0.0.424242", payout, wallet), "there is no asset token 0.0.424242 on hedera-local"),
         (
+            ("add_asset", "0.0.7/8", payout, wallet),
+            "the asset token cannot be at '0.0.7/8'; write its address",
+        ),
+        (
             ("add_asset", money, payout, wallet),
             "does not answer like an asset token; is it the asset's address?",
         ),

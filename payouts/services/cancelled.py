@@ -5,18 +5,15 @@ way back on chain, so a person decides about a run that was held.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
-
-from django.db import transaction
 
 from chainsync.models import ChainEvent
 from chainsync.processors import Processor, register
-from contracts import clock
 from contracts.models import Asset, Hold
-from contracts.services.holds import place_hold
-from contracts.transitions import move
+from contracts.services.holds import PAYDATE, place_hold
 from payouts.models import Distribution
-from reserves.services import reserving
+from payouts.services.cancelling import NotCancelled, cancel_distribution
 
 Status = Distribution.Status
 INTERFACES = ("ats/7", "ats/8")
@@ -66,12 +63,9 @@ def why_cancelled(distribution: Distribution) -> str | None:
 def stop(distribution: Distribution, reason: str) -> None:
     """Cancels what has not begun to pay; what has is held, for a person to decide about."""
     if _has_not_begun(distribution):
-        with transaction.atomic():
-            if move(
-                distribution, Status.CANCELLED, reason=reason, status_reason=reason, ended_at=clock.now()
-            ):
-                reserving.close(distribution_uid=distribution.uid)
-                return
+        with suppress(NotCancelled):  # it began a moment ago
+            cancel_distribution(distribution, by=PAYDATE, reason=reason)
+            return
     place_hold(
         scope=Hold.Scope.DISTRIBUTION,
         object_uid=distribution.uid,

@@ -115,6 +115,7 @@ def test_one_that_is_cancelled_a_minute_before_is_not_paid(world: World, pump: P
     )
     assert CorporateAction.objects.get(asset=setting.asset).is_cancelled
     assert not ContractTransaction.objects.filter(purpose="batch", group_uid=distribution.uid).exists()
+    assert not distribution.batches.open().exists(), "what was planned is ended with it"
 
 
 def test_one_that_is_moved_is_paid_at_the_new_time(world: World, pump: Pump) -> None:

@@ -12,7 +12,7 @@ from contracts.gateways import soroban_outcomes
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
 from contracts.models import AuditEvent, ContractTransaction, ExpiryDeclaration
-from contracts.services.resolving import EXPIRED, own_record
+from contracts.services.resolving import EXPIRED, own_hashes, own_record
 from contracts.services.steps import advance
 
 Status = ContractTransaction.Status
@@ -90,8 +90,8 @@ def _absent_until_ns(row: ContractTransaction) -> int | None:
             else None
         )
     chain_ns = mirror().newest_consensus_ns()
-    hashes = {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
-    is_there = own_record(row, mirror().transaction(row.transaction_id or ""), hashes) is not None
+    records = mirror().transaction(row.transaction_id or "")
+    is_there = own_record(row, records, own_hashes(row)) is not None
     return None if is_there else chain_ns
 
 

@@ -93,7 +93,7 @@ def _is_known_by_its_result(row: ContractTransaction) -> bool:
     if not row.interface:
         return False
     result = mirror().contract_result(row.transaction_id or "")
-    ours = [digest for digest in _hashes(row) if result and digest.startswith(result.hash.hex() or "none")]
+    ours = [digest for digest in own_hashes(row) if result and digest.startswith(result.hash.hex() or "none")]
     if result is None or not ours:
         return False
     if not result.is_final or result.result != "SUCCESS":
@@ -115,10 +115,11 @@ def _not_found_unless_stopped(row: ContractTransaction) -> None:
 
 
 def _record(row: ContractTransaction) -> TransactionRecord | None:
-    return own_record(row, mirror().transaction(row.transaction_id or ""), _hashes(row))
+    return own_record(row, mirror().transaction(row.transaction_id or ""), own_hashes(row))
 
 
-def _hashes(row: ContractTransaction) -> set[str]:
+def own_hashes(row: ContractTransaction) -> set[str]:
+    """Of every body that was built for the row."""
     return {row.hash, *row.bodies.values_list("hash", flat=True)} - {""}
 
 

@@ -1,6 +1,7 @@
 """Freezing the pool and reserving the money for it, in one transaction."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Sum
@@ -53,6 +54,14 @@ def _ensure(distribution: Distribution, pool_of: Callable[[int], int], *, fixes_
         return False
     POOL_FROZEN.reach(distribution.uid)
     return True
+
+
+def fix_block(distribution: Distribution, block: int, *, decided_at: datetime) -> None:
+    """Fixes, once, the block at which the lines are read, and since when events may have paid them."""
+    since = clock.consensus_text(int(decided_at.timestamp()) * clock.NANOSECONDS)
+    rows = Distribution.objects.filter(pk=distribution.pk, pool_block=None)
+    rows.update(pool_block=block, snapshot_consensus_at=since)
+    distribution.refresh_from_db()
 
 
 def is_in_flight(contract: Contract) -> bool:

@@ -15,7 +15,7 @@ from payouts.models import Batch, CorporateAction, Distribution
 from payouts.services import asset_actions, chain, preflight, sizing
 from payouts.services.actions import follow_terms, keep
 from payouts.services.asset_actions import Terms
-from payouts.services.funding import ensure_sum
+from payouts.services.funding import ensure_sum, fix_block
 from payouts.services.holding import hold_distribution
 from payouts.services.plans import Held, Owed, Plan
 from payouts.services.snapshots import take_for_record_date
@@ -34,10 +34,7 @@ def prepare(distribution: Distribution) -> bool:
     terms = read_again(distribution, block=block.number)
     if terms is None or not _has_snapshot(distribution, terms, clock.from_ns(block.to_ns)):
         return False
-    rows = Distribution.objects.filter(pk=distribution.pk, pool_block=None)
-    record_ns = int(terms.record_at.timestamp()) * clock.NANOSECONDS
-    rows.update(pool_block=block.number, snapshot_consensus_at=clock.consensus_text(record_ns))
-    distribution.refresh_from_db()
+    fix_block(distribution, block.number, decided_at=terms.record_at)
     return True
 
 

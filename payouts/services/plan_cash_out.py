@@ -14,7 +14,7 @@ from contracts.services.planning import Call
 from payouts.models import Batch, Distribution
 from payouts.probing import MOST_GAS
 from payouts.services import asset_actions, chain, preflight
-from payouts.services.funding import ensure_sum
+from payouts.services.funding import ensure_sum, fix_block
 from payouts.services.holding import hold_distribution
 from payouts.services.plans import Held, Owed, Plan
 from payouts.services.waiting import wait_until
@@ -31,10 +31,7 @@ def prepare(distribution: Distribution) -> bool:
     if clock.from_ns(block.to_ns) < matures_at:
         wait_until(distribution, f"matures at {matures_at:%Y-%m-%d %H:%M:%S} UTC", matures_at)
         return False
-    rows = Distribution.objects.filter(pk=distribution.pk, pool_block=None)
-    matured_ns = int(matures_at.timestamp()) * clock.NANOSECONDS
-    rows.update(pool_block=block.number, snapshot_consensus_at=clock.consensus_text(matured_ns))
-    distribution.refresh_from_db()
+    fix_block(distribution, block.number, decided_at=matures_at)
     return True
 
 

@@ -108,7 +108,7 @@ def test_a_result_with_bytes_that_are_not_ours_says_nothing(
 ) -> None:
     row = probe.on_chain()
     probe.world.fault("mirror.error_rate", match="/transactions", status=503)
-    monkeypatch.setattr(resolving, "_hashes", lambda row: {"ab" * 48})
+    monkeypatch.setattr(resolving, "own_hashes", lambda row: {"ab" * 48})
     probe.until_waiting(row, "the mirror node does not answer")
 
     assert row.status == Status.SUBMITTED

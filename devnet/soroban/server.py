@@ -1,18 +1,17 @@
 """The Soroban RPC of the devnet: JSON-RPC 2.0 over POST, with the answers of the public service."""
 
-import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stellar_sdk import xdr
 
 from devnet.faults import FaultBoard
-from devnet.http import Answer, Drop, JsonServer, Request, Route
+from devnet.http import Answer
 from devnet.soroban import codec
 from devnet.soroban.envelopes import Submitted, Unreadable, parse
-from devnet.soroban.errors import INTERNAL, INVALID_REQUEST, NO_METHOD, RpcError, invalid
+from devnet.soroban.errors import NO_METHOD, RpcError, invalid
 from devnet.soroban.fees import BASE_FEE
+from devnet.soroban.front import RpcFront, error_answer
 from devnet.soroban.headers import header
 from devnet.soroban.history import get_events
 from devnet.soroban.host import Moment
@@ -23,26 +22,17 @@ from devnet.soroban.timeline import RETENTION
 
 PROTOCOL = 27
 MOST_KEYS = 200
-_GARBAGE = {
-    "html": b"<html><body>Bad gateway</body></html>",
-    "cut": b'{"jsonrpc": "2.0", "id": ',
-    "empty": b"",
-}
-_TEXT = {"Content-Type": "text/plain"}
 _PERCENTILES = ("p10", "p20", "p30", "p40", "p50", "p60", "p70", "p80", "p90", "p95", "p99")
 Params = Mapping[str, Any]
 Method = Callable[[Params, int], dict[str, Any]]
 
 
-class SorobanServer(JsonServer):
-    """Faults match on method, transaction hash, source, contract and function, in this order."""
+class SorobanServer(RpcFront):
+    """The model of the network behind it."""
 
     def __init__(self, network: Network, faults: FaultBoard, *, port: int = 0) -> None:
-        super().__init__([Route("POST", r"/.*", self._serve)], port=port)
+        super().__init__(faults, port=port)
         self._network = network
-        self._faults = faults
-        self._lock = threading.Lock()
-        self._is_wanted = False
         self._methods: Mapping[str, Method] = {
             "getHealth": self._health,
             "getNetwork": self._about,
@@ -54,62 +44,18 @@ class SorobanServer(JsonServer):
             "getTransaction": self._transaction,
             "getEvents": self._events,
         }
-        faults.on_change(self._obey_down)
 
-    def start(self) -> None:
-        """Takes the port even when `soroban.down` is on, so that the address is the same afterwards."""
-        with self._lock:
-            self._is_wanted = True
-            super().start()
-        self._obey_down()
-
-    def stop(self) -> None:
-        with self._lock:
-            self._is_wanted = False
-            super().stop()
-
-    def failure(self, request: Request, error: Exception) -> Answer:
-        return _error_answer(None, INTERNAL, f"{type(error).__name__}: {error}")
-
-    # -- one request
-
-    def _serve(self, request: Request) -> Answer:
-        asked = request.json()
-        if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
-            return _error_answer(None, INVALID_REQUEST, "Invalid request")
-        name, params = asked["method"], asked.get("params") or {}
-        subject = f"{name} {_detail(params)}"
-        trouble = self._trouble(subject)
-        if trouble:
-            return trouble
-        answer = self._answered(name, params, asked.get("id"), subject)
-        if name == "sendTransaction" and self._faults.hit("soroban.drop_reply", subject) is not None:
-            raise Drop
-        return answer
-
-    def _trouble(self, subject: str) -> Answer | None:
-        time.sleep(self._faults.delay("soroban", subject))
-        fault = self._faults.hit("soroban.error_rate", subject)
-        if fault is not None:
-            wait = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
-            return Answer(int(fault.get("status", 503)), b"trouble was switched on", _TEXT | wait)
-        garbage = self._faults.hit("soroban.garbage", subject)
-        if garbage is None:
-            return None
-        mode = str(garbage.get("mode", "html"))
-        return Answer(200, b"null" if mode == "null" else _GARBAGE[mode])
-
-    def _answered(self, name: str, params: Any, identity: Any, subject: str) -> Answer:
+    def answered(self, name: str, params: Any, identity: Any, subject: str) -> Answer:
         method = self._methods.get(name)
         if method is None:
-            return _error_answer(identity, NO_METHOD, "method not found")
+            return error_answer(identity, NO_METHOD, "method not found")
         try:
             if not isinstance(params, dict):
                 raise invalid("params must be an object")
             with self._network.current() as latest:
                 result = method(params, latest.sequence - self._behind(subject))
         except RpcError as error:
-            return _error_answer(identity, error.code, error.message)
+            return error_answer(identity, error.code, error.message)
         return Answer(200, {"jsonrpc": "2.0", "id": identity, "result": result})
 
     def _behind(self, subject: str) -> int:
@@ -206,29 +152,6 @@ class SorobanServer(JsonServer):
             "oldestLedger": timeline.oldest,
             "oldestLedgerCloseTime": str(timeline.closed(timeline.oldest)),
         }
-
-    def _obey_down(self) -> None:
-        with self._lock:
-            if self._faults.peek("soroban.down") is not None:
-                super().stop()
-            elif self._is_wanted:
-                super().start()
-
-
-def _error_answer(identity: Any, code: int, message: str) -> Answer:
-    return Answer(200, {"jsonrpc": "2.0", "id": identity, "error": {"code": code, "message": message}})
-
-
-def _detail(params: Any) -> str:
-    """What else a fault may match on."""
-    if not isinstance(params, dict):
-        return ""
-    if "transaction" not in params:
-        return str(params.get("hash", ""))
-    try:
-        return parse(str(params["transaction"])).subject
-    except Unreadable:
-        return ""
 
 
 def _submitted(params: Params) -> tuple[Submitted, str]:

@@ -6,6 +6,7 @@ LOCK := requirements/development.txt
 HOLDERS ?= 250
 ONCE ?=
 SIGN ?=
+SOROBAN ?=
 TESTS ?= tests
 # One more than cores: the crash tests mostly wait for real processes.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2) + 1)
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo        bring up everything, pay $(HOLDERS) holders on a local chain, leave it running (ONCE=1: stop)"
-	@echo "make up | down   start or stop the local stack"
+	@echo "make up | down   start or stop the local stack (SOROBAN=host: with the real Soroban host, after make soroban-host)"
 	@echo "make doctor      what is wrong with it, each thing with its fix (SIGN=1: has custody sign, sends nothing)"
 	@echo "make test        the tests; TESTS=tests/payouts for some; test-long, test-fresh for the slow ones"
 	@echo "make check       format, lint, types, layers, migrations, deployment settings"
@@ -39,10 +40,10 @@ venv:
 	fi
 
 demo: venv
-	@$(PY) -m devnet.services demo --holders=$(HOLDERS) $(if $(ONCE),--once)
+	@$(PY) -m devnet.services demo --holders=$(HOLDERS) $(if $(ONCE),--once) --soroban=$(SOROBAN)
 
 up: venv
-	@$(PY) -m devnet.services up
+	@$(PY) -m devnet.services up --soroban=$(SOROBAN)
 
 down: venv
 	@$(PY) -m devnet.services down

@@ -50,9 +50,7 @@ class Devnet:
         # Imported late: the servers build on this package's lower modules.
         from devnet.dfns.server import DfnsServer
         from devnet.mirror.server import MirrorServer
-        from devnet.soroban.network import Network
-        from devnet.soroban.operations import SorobanOperations
-        from devnet.soroban.server import SorobanServer
+        from devnet.stellar import stellar_of
 
         self.state_dir = state_dir
         self._lock_file = _lock(state_dir)
@@ -77,21 +75,22 @@ class Devnet:
         self.nodes = Nodes(self.chain, self.faults, node_ports)
         self.mirror = MirrorServer(self.ledger, self.faults, port=self.ports["mirror"], nodes=node_ports)
         self.dfns = DfnsServer(state_dir / "dfns", self.faults, self.clock, self.ports["dfns"])
-        self.stellar = Network(state_dir, self.faults, self.clock)
-        self.stellar_operations = SorobanOperations(self.stellar)
-        self.soroban = SorobanServer(self.stellar, self.faults, port=self.ports["soroban"])
+        self.stellar = stellar_of(
+            state_dir, self.faults, self.clock, port=self.ports["soroban"], custody=self.dfns.stellar_seed
+        )
+        self.stellar_operations = self.stellar.operations
+        self.soroban = self.stellar.server
         self.control = ControlServer(self, port=self.ports["control"])
 
     def start(self) -> None:
         self.chain.start()
-        for server in (self.nodes, self.mirror, self.soroban, self.dfns, self.control):
+        for server in (self.nodes, self.mirror, self.stellar, self.dfns, self.control):
             server.start()
 
     def stop(self) -> None:
         """What nodes have accepted reaches consensus first. The object cannot be started again."""
-        for server in (self.control, self.soroban, self.mirror, self.nodes):
+        for server in (self.control, self.stellar, self.mirror, self.nodes):
             server.stop()
-        self.stellar.close()
         self.dfns.close()
         self.chain.stop()
         self._store.close()

@@ -4,6 +4,8 @@ from typing import Any
 
 from contracts.custody.base import custodian
 from contracts.models import Contract, Wallet
+from devnet.soroban.network import Network
+from devnet.stellar import ModelStellar
 from tests.factories.contracts import InvestmentContractFactory, WalletFactory
 from tests.world import World
 
@@ -33,3 +35,9 @@ def investment(world: World, wallet: Wallet | None = None, **params: Any) -> Con
     address = world.control.do_create_investment(owner=owner.account, **params)["contract"]
     made: Contract = InvestmentContractFactory(address=address, wallet=owner)
     return made
+
+
+def model_of(world: World) -> Network:
+    """The model itself, for what no contract and no owner would do."""
+    assert isinstance(world.net.stellar, ModelStellar)
+    return world.net.stellar.network

@@ -80,6 +80,12 @@ def sign_payload(key: dict[str, Any], payload: bytes) -> dict[str, Any]:
     raise TypeError(f"no key of this API signs as {type(private).__name__}")
 
 
+def ed25519_seed(key: dict[str, Any]) -> bytes | None:
+    """The 32 bytes of a key document's private part; None for a key of another curve."""
+    private = _private_key(key[PRIVATE])
+    return private.private_bytes_raw() if isinstance(private, ed25519.Ed25519PrivateKey) else None
+
+
 def verify_credential(public_pem: str, message: bytes, signature: bytes) -> bool:
     """A service account's signature, as DFNS's own signers make it: Ed25519, ECDSA with SHA-256, or RSA."""
     public = _public_key(public_pem)

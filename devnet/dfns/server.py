@@ -81,6 +81,10 @@ class DfnsServer(JsonServer):
         """The wallet of this name on Stellar; made at the first call."""
         return self.add_wallet(name, network="StellarTestnet", scheme="ED25519")
 
+    def stellar_seed(self, account: str) -> bytes | None:
+        """The seed of the key behind an account G..., for the owner of the devnet; None for somebody else's."""
+        return self._wallets.seed_of(account)
+
     def set_address(self, wallet_id: str, address: str) -> None:
         """Attaches the account, for instance `0.0.1001`, that the wallet's key got on chain."""
         self._wallets.set_address(wallet_id, address)

@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 from stellar_sdk import StrKey
 
 from devnet.dfns.errors import refusal
-from devnet.dfns.keys import CURVES, PRIVATE, new_id, new_key
+from devnet.dfns.keys import CURVES, PRIVATE, ed25519_seed, new_id, new_key
 from devnet.dfns.store import Document, Store
 
 # The scheme a new wallet gets when none is asked for.
@@ -46,6 +46,12 @@ class Wallets:
     def key(self, key_id: str) -> Document:
         """The whole key, its private part included."""
         return self._found("key", key_id)
+
+    def seed_of(self, address: str) -> bytes | None:
+        """Of the Ed25519 key whose wallet has this address."""
+        wallets = self._store.every("wallet")
+        wallet = next((one for one in wallets if one["address"] == address), None)
+        return ed25519_seed(self.key(wallet["signingKey"]["id"])) if wallet else None
 
     def public_key(self, key_id: str) -> Document:
         """What GET /keys/{id} answers."""

@@ -28,6 +28,7 @@ def main() -> int:
 def up(stack: Stack, arguments: argparse.Namespace) -> int:
     """Ctrl-C takes back what this call started, and nothing else."""
     was_running = stack.pid() is not None
+    stack.choose_stellar(arguments.soroban)
     if not was_running:
         print(f"starting the local stack in {stack.home}", flush=True)
     try:
@@ -106,6 +107,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quiet", action="store_true", help="do not repeat the processes' output")
     parser.add_argument("--once", action="store_true", help="demo: stop afterwards what it started")
     parser.add_argument("--holders", type=int, default=250, help="demo: how many are paid")
+    parser.add_argument(
+        "--soroban", default="", help="model (the default) or host: what answers as the local Stellar network"
+    )
     parser.add_argument(
         "--scale",
         action="append",

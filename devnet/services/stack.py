@@ -47,6 +47,17 @@ class Stack:
         self.pid_file = self.home / "run" / "supervisor.pid"
         self.spawned: subprocess.Popen[bytes] | None = None
 
+    def choose_stellar(self, kind: str) -> None:
+        """The model or the real host, for a stack that was never started; empty leaves it as it is."""
+        # Imported late: what needs no devnet shall not wait for its SDKs.
+        from devnet.stellar import choose
+
+        if kind:
+            try:
+                choose(self.devnet, kind)
+            except ValueError as error:
+                raise ServiceFailed(str(error)) from error
+
     # --- for whoever wants it running ------------------------------------------------------------
 
     def up(self, copies: Mapping[str, int] | None = None) -> None:

@@ -29,6 +29,7 @@ from devnet.soroban.codec import contract_event
 from devnet.soroban.timeline import LEDGER_SECONDS, RETENTION
 from tests.factories.contracts import InvestmentContractFactory
 from tests.people import logged_in, superuser
+from tests.stellar import model_of
 from tests.world import Pump, World
 
 
@@ -98,7 +99,7 @@ def switch(world: World, contract: Contract, function: str) -> None:
 def emit(world: World, contract: Contract, topics: list[xdr.SCVal], data: xdr.SCVal) -> None:
     """Something that the model of the contract never says."""
     event = contract_event(contract.address, topics, data)
-    network = world.net.stellar
+    network = model_of(world)
     network.change(lambda moment: network.write_events([event], moment, 1, "ab" * 32))
 
 

@@ -14,6 +14,7 @@ from devnet.soroban.codec import Entry
 from tests.contracts.stellar_office import LABEL, added, stellar_wallet, wanted
 from tests.factories.contracts import TransactionFactory, WalletFactory
 from tests.payouts.commands import run
+from tests.stellar import model_of
 from tests.world import World
 
 
@@ -36,7 +37,7 @@ def create(world: World, **more: Any) -> str:
 
 def keep(world: World, address: str, **changes: Any) -> None:
     """Overwrites names in a contract's storage, or removes those that are None, as other versions have them."""
-    network = world.net.stellar
+    network = model_of(world)
 
     def act(moment: Any) -> None:
         key = codec.instance_key(address)

@@ -27,6 +27,6 @@ def serve(
     )
     # A bare wait() would hold signals back; in slices it also notices a chain that stopped by itself.
     while not stopping.wait(0.5) and devnet.chain.is_open:
-        pass
+        devnet.stellar.tend()
     devnet.stop()
     say("devnet stopped")

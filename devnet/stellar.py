@@ -31,6 +31,9 @@ class Stellar(Protocol):
 
     def stop(self) -> None: ...
 
+    def tend(self) -> None:
+        """Sees to it that it still runs; from the main thread, now and then."""
+
 
 class ModelStellar:
     """`network` is the model itself."""
@@ -47,6 +50,9 @@ class ModelStellar:
         self.server.stop()
         self.network.close()
 
+    def tend(self) -> None:
+        """It is in this process."""
+
 
 class HostStellar:
     def __init__(self, state_dir: Path, faults: FaultBoard, clock: Clock, port: int, custody: Seed) -> None:
@@ -61,6 +67,9 @@ class HostStellar:
     def stop(self) -> None:
         self.server.stop()
         self._host.stop()
+
+    def tend(self) -> None:
+        self._host.tend()
 
 
 def stellar_of(state_dir: Path, faults: FaultBoard, clock: Clock, *, port: int, custody: Seed) -> Stellar:

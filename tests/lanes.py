@@ -17,6 +17,7 @@ STACKS = (
     "crash/test_two_systems.py",
     "crash/test_under_fire.py",
     "crash/test_reserves.py",
+    "crash/test_real_host.py",
     "stack/test_stopping.py",
     "stack/test_demo.py",
     "stack",

@@ -13,6 +13,7 @@ from devnet.services.processes import ServiceFailed, end, tether
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".local" / "soroban-host" / "paydate-soroban-host"
 READY = "ready "
+PID_FILE = "pid"
 STOP_SECONDS = 10
 ASK_SECONDS = 60
 
@@ -31,7 +32,7 @@ class HostProcess:
         self.url = ""
 
     def start(self) -> None:
-        """Returns when it answers. Raises ServiceFailed."""
+        """Returns when it answers. Raises ServiceFailed. From the main thread: the child ends with its starter."""
         if not PROGRAM.exists():
             raise ServiceFailed("the real Soroban host is not built: make soroban-host (needs cargo)")
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -49,6 +50,7 @@ class HostProcess:
                 f"the Soroban host did not start: {line.strip() or f'exit code {self._process.wait()}'}"
             )
         self.url = line.removeprefix(READY).strip()
+        (self._directory / PID_FILE).write_text(str(self._process.pid))
         # What it may say later must not fill the pipe.
         threading.Thread(target=lambda: [None for _ in output or ()], daemon=True).start()
 
@@ -56,6 +58,11 @@ class HostProcess:
         if self._process is not None:
             end(self._process.pid, signal.SIGTERM, STOP_SECONDS)
             self._process.wait()
+
+    def tend(self) -> None:
+        """Starts it again if it has died; what it had answered for is still there."""
+        if self._process is not None and self._process.poll() is not None:
+            self.start()
 
     def forward(self, body: bytes) -> bytes:
         """One question as it came, and the answer as it comes."""

@@ -71,6 +71,10 @@ class Watched:
     def tickets(self) -> list[PaymentAvailability]:
         return list(PaymentAvailability.objects.filter(contract=self.contract).order_by("pk"))
 
+    @property
+    def is_open(self) -> bool:
+        return any(row.status == "PENDING" for row in self.tickets)
+
     def is_now(self, status: str) -> bool:
         self.contract.refresh_from_db()
         return self.contract.status == status
@@ -92,6 +96,12 @@ class Office(Desk):
         call_command("add_contract", made["contract"], wallet=owner.account, label=label, stdout=sys.stderr)
         row = Contract.objects.get(address=made["contract"])
         return Watched(row, scenario, point, row.uid, self.sequence_of(row))
+
+    def invested(self, scenario: str, point: str = "") -> Watched:
+        """A contract whose first instalment falls due within a week, and is more than the reserve."""
+        made = self.contract(scenario, point)
+        self.devnet.invest(made.contract.address, 1_000 * WHOLE, seconds_ago=24 * DAY)
+        return made
 
     def sequence_of(self, contract: Contract) -> int:
         return int(self.devnet.stellar_account(contract.wallet.account)["sequence"])
@@ -153,7 +163,7 @@ class Office(Desk):
             self.devnet.set_reserve_answer(one.contract.address, 0)
         self.until(
             watched,
-            lambda one: one.is_now("ACTIVE") and self.is_settled(one) and one.was_hit and not _open(one),
+            lambda one: one.is_now("ACTIVE") and self.is_settled(one) and one.was_hit and not one.is_open,
         )
         return [self.report(one) for one in watched]
 
@@ -169,7 +179,7 @@ class Office(Desk):
             self.until([one], lambda it: it.was_hit and any(t.status == "FAILED" for t in it.tickets))
             self.devnet.clear("soroban.trap")
             open_tickets([one.contract.address], by="crash tests")
-        self.until(watched, lambda one: not _open(one) and one.tickets[-1].status == "PROCESSED")
+        self.until(watched, lambda one: not one.is_open and one.tickets[-1].status == "PROCESSED")
         return [self.report(one) for one in watched]
 
     def signed(self) -> list[dict[str, Any]]:
@@ -192,23 +202,23 @@ class Office(Desk):
         watched = [self.contract("signed", point) for point in points]
         for one in watched:
             self.devnet.set_reserve_answer(one.contract.address, 7)
-            self.until([one], lambda it: not _open(it))
+            self.until([one], lambda it: not it.is_open)
             with transaction.atomic():  # nobody knows of the ticket before its point is armed
                 (pk,) = open_tickets([one.contract.address], by="crash tests")
                 one.armed_for = PaymentAvailability.objects.get(pk=pk).uid
                 crash.arm(one.point, one.armed_for)
-        self.until(watched, lambda one: one.is_now("BLOCKED") and self.is_settled(one) and not _open(one))
+        self.until(watched, lambda one: one.is_now("BLOCKED") and self.is_settled(one) and not one.is_open)
         return [self.report(one) for one in watched]
 
     def overlapping(self) -> list[dict[str, Any]]:
         """Five runs at once over the same contracts."""
         watched = [self.contract("overlapping") for _ in range(4)]
         addresses = [one.contract.address for one in watched]
-        self.until(watched, lambda one: _is_followed(one) and not _open(one))
+        self.until(watched, lambda one: _is_followed(one) and not one.is_open)
         # The answers take their time, so that no ticket has ended before the last run asks.
         with self.fault("soroban.latency_ms", {"ms": 3_000}):
             made = [open_tickets(addresses, by=f"run {number}") for number in range(5)]
-        self.until(watched, lambda one: not _open(one))
+        self.until(watched, lambda one: not one.is_open)
         for one in watched:
             one.facts["by_a_run"] = sum(row.requested_by.startswith("run ") for row in one.tickets)
         reports = [self.report(one) for one in watched]
@@ -218,9 +228,7 @@ class Office(Desk):
         """By the contract's own arithmetic: an instalment comes due, the reserve does not cover it, a run of the asset
         behind it is held, the owner tops up, and everything goes on by itself.
         """
-        short, healthy = self.contract("story short"), self.contract("story healthy")
-        for one in (short, healthy):
-            self.devnet.invest(one.contract.address, 1_000 * WHOLE, seconds_ago=24 * DAY)
+        short, healthy = self.invested("story short"), self.invested("story healthy")
         self.devnet.top_up_reserve(healthy.contract.address, 1_000 * WHOLE)
         missing = int(self.devnet.investment(short.contract.address)["required"])
         call_command(
@@ -248,7 +256,7 @@ class Office(Desk):
         short.facts["seconds_from_top_up_to_release"] = round(time.time() - topped_up_at, 1)
         self.wait([run], self.has_ended)
         self.until(
-            [short, healthy], lambda one: self.is_settled(one) and self.are_told(one) and not _open(one)
+            [short, healthy], lambda one: self.is_settled(one) and self.are_told(one) and not one.is_open
         )
         short.facts["payout"] = self.facts(run)
         short.facts["notices"] = self.notices(short)
@@ -275,10 +283,6 @@ def _is_followed(one: Watched) -> bool:
     """The first look at a contract asks for a check of its own."""
     looks = EventListener.objects.filter(address=one.contract.address, read_at__isnull=False)
     return looks.exists()
-
-
-def _open(one: Watched) -> bool:
-    return any(row.status == "PENDING" for row in one.tickets)
 
 
 def _side_by_side(tickets: list[PaymentAvailability]) -> int:

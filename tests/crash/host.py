@@ -1,0 +1,94 @@
+"""Reserve checks on a stack whose Stellar network is the real Soroban host, running Paydate's own contract.
+
+Every check is a transaction that custody signs and the host executes. Processes are killed at its arrows, and the host
+itself in the middle of the story.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+# First, because it sets Django up.
+from tests.crash.reserves import CALL_POINTS, MOST_WAVES, SIDE_BY_SIDE, WHOLE, Office, Watched
+
+# isort: split
+from django.db import transaction
+
+from contracts.models import Contract
+from devnet import crash
+from devnet.clock import default_directory
+from devnet.hosted.process import PID_FILE
+from devnet.services.processes import is_alive, wait_until
+from reserves.models import PaymentAvailability
+from reserves.services.ticketing import open_tickets
+from tests.patience import PATIENCE
+
+BLOCK_DAYS = 5
+
+
+class HostOffice(Office):
+    def invested(self, scenario: str, point: str = "") -> Watched:
+        """Nobody can invest in the past here: the block period ends within the week."""
+        made = self.contract(scenario, point, claim_block_days=BLOCK_DAYS)
+        self.devnet.invest(made.contract.address, 1_000 * WHOLE)
+        return made
+
+    def killed(self) -> list[dict[str, Any]]:
+        """From the shortfall to the release, each check signed: a process dies at one arrow of the first of them."""
+        reports: list[dict[str, Any]] = []
+        left = list(CALL_POINTS)
+        for _ in range(MOST_WAVES):
+            waves = [left[start : start + SIDE_BY_SIDE] for start in range(0, len(left), SIDE_BY_SIDE)]
+            done = [report for points in waves for report in self._killed_wave(points)]
+            reports += done
+            left = [report["point"] for report in done if not report["was_hit"]]
+        return reports
+
+    def _killed_wave(self, points: list[str]) -> list[dict[str, Any]]:
+        watched = [self.invested("killed", point) for point in points]
+        self.until(watched, lambda one: not one.is_open)
+        for one in watched:
+            with transaction.atomic():  # nobody knows of the ticket before its point is armed
+                (pk,) = open_tickets([one.contract.address], by="crash tests")
+                one.armed_for = PaymentAvailability.objects.get(pk=pk).uid
+                crash.arm(one.point, one.armed_for)
+        self.until(watched, lambda one: one.is_now("BLOCKED") and self.is_settled(one) and not one.is_open)
+        for one in watched:
+            one.facts["missing_while_blocked"] = int(one.contract.required_funds_units)
+            one.facts["missing_on_chain"] = self.required(one)
+            self.devnet.top_up_reserve(one.contract.address, self.required(one))
+        self.until(watched, lambda one: one.is_now("ACTIVE") and self.is_settled(one) and not one.is_open)
+        return [self.report(one) for one in watched]
+
+    def required(self, one: Watched) -> int:
+        return int(self.devnet.investment(one.contract.address)["required"])
+
+    def story(self) -> list[dict[str, Any]]:
+        """As with the model, and the host is killed once the contract is blocked: what it knew, it still knows."""
+        pid_file = default_directory() / "soroban-host" / PID_FILE
+        before = int(pid_file.read_text())
+        os.kill(before, signal.SIGKILL)
+        is_back = wait_until(lambda: _is_another(pid_file, before), PATIENCE)
+        reports = super().story()
+        return [{**report, "host_came_back": is_back} for report in reports]
+
+
+def _is_another(pid_file: Path, before: int) -> bool:
+    pid = int(pid_file.read_text() or 0)
+    return pid != before and is_alive(pid)
+
+
+def main(phases: list[str]) -> None:
+    office = HostOffice()
+    runs = [run for phase in phases for run in getattr(office, phase)()]
+    versions = list(
+        Contract.objects.filter(kind=Contract.Kind.INVESTMENT).values_list("interface_version", flat=True)
+    )
+    print(json.dumps({"runs": runs, "versions": versions}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

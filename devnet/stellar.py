@@ -22,6 +22,9 @@ MODEL, HOST = KINDS = ("model", "host")
 
 class Stellar(Protocol):
     @property
+    def kind(self) -> str: ...
+
+    @property
     def server(self) -> RpcFront: ...
 
     @property
@@ -37,6 +40,8 @@ class Stellar(Protocol):
 
 class ModelStellar:
     """`network` is the model itself."""
+
+    kind = MODEL
 
     def __init__(self, state_dir: Path, faults: FaultBoard, clock: Clock, port: int) -> None:
         self.network = Network(state_dir, faults, clock)
@@ -55,6 +60,8 @@ class ModelStellar:
 
 
 class HostStellar:
+    kind = HOST
+
     def __init__(self, state_dir: Path, faults: FaultBoard, clock: Clock, port: int, custody: Seed) -> None:
         self._host = HostProcess(state_dir, clock.path)
         self.operations = HostOperations(self._host, state_dir, custody)

@@ -10,6 +10,7 @@ from contracts.models import Contract, ContractTransaction, Notice, Wallet
 from contracts.services.notices import moment
 from devnet.demo.registering import register_investment, wallet_of
 from devnet.demo.scene import DemoFailed, Scene
+from devnet.stellar import HOST
 from reserves.models import PaymentAvailability
 from reserves.services.life import CHANGED_BY
 
@@ -18,6 +19,8 @@ Call = ContractTransaction
 INVESTED_UNITS = 1_000 * 10**7
 # An instalment falls due after 30 days, and a contract asks for it from seven days before that.
 DAYS_AGO = 24
+# Nobody acts in the past on the real host: there the block period ends within those seven days.
+BLOCK_DAYS = 5
 
 
 def make_contracts(scene: Scene) -> tuple[Contract, Contract]:
@@ -34,14 +37,30 @@ def make_contracts(scene: Scene) -> tuple[Contract, Contract]:
 
 def _make(scene: Scene, wallet: Wallet, *, name: str, added_units: int = 0) -> Contract:
     """The reserve is topped up before anybody looks at it."""
-    address = scene.client.create_investment(owner=wallet.account)["contract"]
-    scene.client.invest(address, INVESTED_UNITS, seconds_ago=DAYS_AGO * 86_400)
+    address, when = invested(scene, wallet)
     if added_units:
         scene.client.top_up_reserve(address, added_units)
     contract = register_investment(address, wallet, label=f"Demo {name} {address[-4:]}")
     added = f"{_amount(contract, added_units)} added to its reserve" if added_units else "nothing added"
-    scene.say(f"{contract}: {_amount(contract, INVESTED_UNITS)} invested {DAYS_AGO} days ago, {added}")
+    scene.say(f"{contract}: {_amount(contract, INVESTED_UNITS)} invested {when}, {added}")
     return contract
+
+
+def invested(scene: Scene, wallet: Wallet) -> tuple[str, str]:
+    """A contract whose first instalment is due within a week; since when somebody has invested, in words."""
+    if is_real(scene):
+        address = scene.client.create_investment(owner=wallet.account, claim_block_days=BLOCK_DAYS)[
+            "contract"
+        ]
+        scene.client.invest(address, INVESTED_UNITS)
+        return address, f"now, and payable in {BLOCK_DAYS} days"
+    address = scene.client.create_investment(owner=wallet.account)["contract"]
+    scene.client.invest(address, INVESTED_UNITS, seconds_ago=DAYS_AGO * 86_400)
+    return address, f"{DAYS_AGO} days ago"
+
+
+def is_real(scene: Scene) -> bool:
+    return bool(scene.client.stellar_status()["kind"] == HOST)
 
 
 def check(scene: Scene, healthy: Contract, short: Contract) -> None:

@@ -74,7 +74,8 @@ def invite(scene: Scene, paid: Distribution, short: Contract, held: Distribution
     scene.say(f"distribution:      {admin}/payouts/distribution/{paid.pk}/change/")
     scene.say(f"held and resumed:  {admin}/payouts/distribution/{held.pk}/change/")
     scene.say(f"contract blocked:  {admin}/contracts/contract/{short.pk}/change/")
-    again = f"devnet invest {short.address} {INVESTED_UNITS} --days-ago {DAYS_AGO}"
+    ago = "" if reserves.is_real(scene) else f" --days-ago {DAYS_AGO}"
+    again = f"devnet invest {short.address} {INVESTED_UNITS}{ago}"
     scene.say(f"block it again:    .local/venv/bin/python manage.py {again}")
     scene.say(f"log in as {name} with the password {password} (made for this run)")
     scene.say("everything keeps running; stop it with `make down`")

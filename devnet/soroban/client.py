@@ -10,9 +10,11 @@ class StellarCalls:
     def _ask(self, operation: str, *, timeout: float = 60, **arguments: Any) -> Any:
         raise NotImplementedError
 
-    def stellar_status(self) -> dict[str, int]:
-        """Latest `ledger`, when it `closed` (unix seconds), and how many transactions are `waiting`."""
-        return cast(dict[str, int], self._ask("stellar_status"))
+    def stellar_status(self) -> dict[str, Any]:
+        """Latest `ledger`, when it `closed` (unix seconds), how many transactions are `waiting`, and the `kind`:
+        model or host.
+        """
+        return cast(dict[str, Any], self._ask("stellar_status"))
 
     def close_ledger(self, count: int = 1) -> dict[str, int]:
         """Closes ledgers now, the first with all that waits."""

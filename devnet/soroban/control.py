@@ -12,7 +12,7 @@ class StellarControl:
     _devnet: "Devnet"
 
     def do_stellar_status(self) -> dict[str, Any]:
-        return self._devnet.stellar_operations.status()
+        return self._devnet.stellar_operations.status() | {"kind": self._devnet.stellar.kind}
 
     def do_close_ledger(self, count: int = 1) -> dict[str, Any]:
         return self._devnet.stellar_operations.close_ledgers(count)

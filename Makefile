@@ -15,7 +15,7 @@ WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null ||
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts settings clean
+.PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts contracts-soroban test-soroban settings clean
 
 help:
 	@echo "make demo        bring up everything, pay $(HOLDERS) holders on a local chain, leave it running (ONCE=1: stop)"
@@ -24,7 +24,7 @@ help:
 	@echo "make test        the tests; TESTS=tests/payouts for some; test-long, test-fresh for the slow ones"
 	@echo "make check       format, lint, types, layers, migrations, deployment settings"
 	@echo "make bench       pays 10,000 and 100,000 holders and says how fast (SMALL=1: a quick look; ONLY=latency,budget)"
-	@echo "make contracts | settings | clean"
+	@echo "make contracts | contracts-soroban | test-soroban | settings | clean"
 
 # By content, not by time: a fresh checkout gives every file a new time.
 venv:
@@ -83,6 +83,12 @@ bench: venv
 contracts:
 	@command -v npm >/dev/null || { echo "make contracts needs Node.js with npm; the compiled contracts are committed"; exit 1; }
 	cd contracts/sources/solidity && npm ci && node build.mjs
+
+contracts-soroban: venv
+	@$(PY) contracts/sources/soroban/build.py $(if $(CHECK),--check)
+
+test-soroban:
+	cd contracts/sources/soroban && cargo test --locked --target-dir $(CURDIR)/.local/cargo/contracts
 
 settings: venv
 	@DJANGO_SETTINGS_MODULE=config.testing $(PY) manage.py settings_table

@@ -32,7 +32,7 @@ pub struct Invested {
     pub token_id: u32,
 }
 
-/// `period` is the last instalment paid, `instalments` how many were paid at once.
+/// `period` is the last instalment paid, also where a claim paid several.
 #[contractevent(topics = ["PAYMENT"])]
 pub struct Paid {
     #[topic]
@@ -40,7 +40,6 @@ pub struct Paid {
     #[topic]
     pub token_id: u32,
     pub amount: i128,
-    pub instalments: u32,
     pub period: u32,
     pub remaining: i128,
 }

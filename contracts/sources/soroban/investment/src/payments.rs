@@ -47,7 +47,6 @@ impl Till {
             investor,
             token_id,
             amount: units,
-            instalments: count,
             period: investment.payments_transferred,
             remaining: investment.total - investment.paid,
         }

@@ -25,7 +25,7 @@ use soroban_sdk::{contract, contractimpl, Address, Env, String};
 
 pub const VERSION: u32 = 2;
 /// Of one call of `process_investor_payments`; the limits behind it are in README.md.
-pub const MOST_PAYMENTS: u32 = 30;
+pub const MOST_PAYMENTS: u32 = 24;
 const MOST_MONTHS: u32 = 120;
 const MOST_BLOCK_DAYS: u64 = 3_660;
 

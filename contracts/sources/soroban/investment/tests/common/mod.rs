@@ -3,8 +3,8 @@
 
 use paydate_investment::*;
 use paydate_token::{Token, TokenClient};
-use soroban_sdk::testutils::{Address as _, EnvTestConfig, Ledger, LedgerInfo};
-use soroban_sdk::{Address, Env, Error as HostError, InvokeError, String};
+use soroban_sdk::testutils::{Address as _, EnvTestConfig, Ledger, LedgerInfo, Register};
+use soroban_sdk::{Address, Env, InvokeError, String};
 
 pub const DAY: u64 = 86_400;
 pub const PERIOD: u64 = 30 * DAY;
@@ -47,22 +47,24 @@ pub fn quiet_env() -> Env {
     env
 }
 
+pub fn text(env: &Env, words: &str) -> String {
+    String::from_str(env, words)
+}
+
 impl Scene {
     pub fn new(params: InvestmentContractParams) -> Self {
-        Self::of(quiet_env(), params, None)
+        let env = quiet_env();
+        let admin = Address::generate(&env);
+        let token = env.register(Token, (admin, 7u32, text(&env, "USD Coin"), text(&env, "USDC")));
+        Self::of(env, params, token, InvestmentContract)
     }
 
-    /// With the compiled contract, if its code is given.
-    pub fn of(env: Env, params: InvestmentContractParams, code: Option<&[u8]>) -> Self {
-        let (admin, owner, project) = (Address::generate(&env), Address::generate(&env), Address::generate(&env));
-        let text = |words: &str| String::from_str(&env, words);
-        let token = env.register(Token, (admin, 7u32, text("USD Coin"), text("USDC")));
-        let words = (text("https://example.org"), text("Wind"), text("WND"));
+    /// With another token, or with the compiled contract.
+    pub fn of(env: Env, params: InvestmentContractParams, token: Address, contract: impl Register) -> Self {
+        let (owner, project) = (Address::generate(&env), Address::generate(&env));
+        let words = (text(&env, "https://example.org"), text(&env, "Wind"), text(&env, "WND"));
         let arguments = (owner.clone(), project.clone(), token.clone(), words.0, words.1, words.2, params);
-        let contract = match code {
-            Some(code) => env.register(code, arguments),
-            None => env.register(InvestmentContract, arguments),
-        };
+        let contract = env.register(contract, arguments);
         Scene {
             owner,
             project,
@@ -98,18 +100,6 @@ impl Scene {
 
     pub fn books(&self) -> ContractBalances {
         self.contract.get_contract_balance()
-    }
-}
-
-/// The contract's own code of a refused call.
-pub fn code<T, C>(result: Result<Result<T, C>, Result<HostError, InvokeError>>) -> u32
-where
-    T: core::fmt::Debug,
-    C: core::fmt::Debug,
-{
-    match result {
-        Err(Ok(error)) => error.get_code(),
-        other => panic!("no refusal of the contract: {other:?}"),
     }
 }
 

@@ -1,12 +1,13 @@
-//! Random histories against an independent calendar: every instalment is a line of a plain list, and nothing is
-//! summed before it is asked for. `PAYDATE_HISTORIES` sets how many.
+//! Random histories against an independent calendar. `PAYDATE_HISTORIES` sets how many of each kind.
 
+mod calendar;
+#[path = "../common/mod.rs"]
 mod common;
 
+use calendar::Calendar;
 use common::*;
 use paydate_investment::*;
 use proptest::prelude::*;
-use soroban_sdk::testutils::Ledger as _;
 use soroban_sdk::{testutils::Address as _, Address, Vec as HostVec};
 
 #[derive(Clone, Debug)]
@@ -21,96 +22,16 @@ enum Step {
     PassOn(usize),
     SwitchPause,
     Freeze(usize),
+    WithdrawCommission(i128),
     Lose(i128),
+    Give(i128),
+    BookSurplus,
     Wait(u64),
 }
 
-struct Line {
-    token_id: u32,
-    due_ts: u64,
-    units: i128,
-    is_paid: bool,
-}
-
-#[derive(Default)]
-struct Calendar {
-    lines: std::vec::Vec<Line>,
-    reserve: i128,
-    lost: i128,
-    is_paused: bool,
-    frozen: std::vec::Vec<Address>,
-}
-
-impl Calendar {
-    fn add(&mut self, now: u64, params: &InvestmentContractParams, made: &Investment) {
-        let first = now - now % DAY + params.claim_block_days * DAY;
-        let months = params.return_months as i128;
-        let interest = made.deposited * params.i_rate as i128 / 10_000;
-        let part = match params.return_type {
-            COUPON => interest / months,
-            _ => (made.deposited + interest) / months,
-        };
-        for number in 0..params.return_months {
-            let is_last = number + 1 == params.return_months;
-            self.lines.push(Line {
-                token_id: made.token_id,
-                due_ts: first + number as u64 * PERIOD,
-                units: if is_last { made.deposited + interest - part * (months - 1) } else { part },
-                is_paid: false,
-            });
-        }
-    }
-
-    fn due(&self, until: u64) -> i128 {
-        let open = self.lines.iter().filter(|line| !line.is_paid && line.due_ts <= until);
-        open.map(|line| line.units).sum()
-    }
-
-    fn missing(&self, until: u64) -> i128 {
-        (self.due(until) - (self.reserve - self.lost).max(0)).max(0)
-    }
-
-    /// What paying one investment would do now: the lines' places and their sum, or the code of the refusal.
-    fn payable(&self, token_id: u32, holder: &Address, now: u64, most: usize) -> Result<(std::vec::Vec<usize>, i128), u32> {
-        let mine: std::vec::Vec<usize> =
-            (0..self.lines.len()).filter(|place| self.lines[*place].token_id == token_id).collect();
-        let first = mine.first().ok_or(200u32)?;
-        if now < self.lines[*first].due_ts {
-            return Err(15);
-        }
-        if mine.iter().all(|place| self.lines[*place].is_paid) {
-            return Err(16);
-        }
-        let due: std::vec::Vec<usize> = mine
-            .into_iter()
-            .filter(|place| !self.lines[*place].is_paid && self.lines[*place].due_ts <= now)
-            .take(most)
-            .collect();
-        if due.is_empty() {
-            return Err(17);
-        }
-        let units: i128 = due.iter().map(|place| self.lines[*place].units).sum();
-        if units > self.reserve {
-            return Err(2);
-        }
-        if self.frozen.contains(holder) {
-            return Err(28);
-        }
-        Ok((due, units))
-    }
-
-    fn note(&mut self, due: &[usize], units: i128) {
-        for place in due {
-            assert!(!self.lines[*place].is_paid);
-            self.lines[*place].is_paid = true;
-        }
-        self.reserve -= units;
-    }
-}
-
-fn terms() -> impl Strategy<Value = InvestmentContractParams> {
-    (prop_oneof![Just(0u64), 1..40u64, Just(180)], 1..2_000u32, 1..15u32, 1..=2u32, 1..5_000i128).prop_map(
-        |(claim_block_days, i_rate, return_months, return_type, least)| InvestmentContractParams {
+fn terms(return_type: u32) -> impl Strategy<Value = InvestmentContractParams> {
+    (prop_oneof![Just(0u64), 1..40u64, Just(180)], 1..2_000u32, 1..15u32, 1..5_000i128).prop_map(
+        move |(claim_block_days, i_rate, return_months, least)| InvestmentContractParams {
             claim_block_days,
             goal: 100_000 * WHOLE,
             i_rate,
@@ -134,8 +55,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..8usize).prop_map(Step::PassOn),
         1 => Just(Step::SwitchPause),
         1 => (0..8usize).prop_map(Step::Freeze),
+        1 => units().prop_map(Step::WithdrawCommission),
         1 => (1..20 * WHOLE).prop_map(Step::Lose),
-        6 => prop_oneof![1..3 * DAY, 20 * DAY..45 * DAY, Just(400 * DAY)].prop_map(Step::Wait),
+        1 => (1..20 * WHOLE).prop_map(Step::Give),
+        1 => Just(Step::BookSurplus),
+        6 => prop_oneof![3 => 1..3 * DAY, 3 => 20 * DAY..45 * DAY, 1 => Just(400 * DAY), 1 => Just(1_100 * DAY)].prop_map(Step::Wait),
     ]
 }
 
@@ -147,6 +71,7 @@ struct History {
     invested: i128,
     withdrawn: i128,
     contributed: i128,
+    moved: i128,
     paid: i128,
 }
 
@@ -157,61 +82,103 @@ impl History {
             Step::Pay(which) => self.pay(*which),
             Step::PayMany(which) => self.pay_many(which),
             Step::Claim(which) => self.claim(*which),
-            Step::TopUp(units) => {
-                self.scene.top_up(*units);
-                self.calendar.reserve += units;
-                self.contributed += units;
+            Step::TopUp(units) => self.top_up(*units),
+            Step::Move(units) => self.shift(*units),
+            Step::Withdraw(units) => self.withdraw(*units),
+            Step::WithdrawCommission(units) => self.withdraw_commission(*units),
+            Step::PassOn(which) => self.pass_on(*which),
+            Step::SwitchPause => self.switch_pause(),
+            Step::Freeze(which) => self.freeze(*which),
+            Step::Lose(units) => self.lose(*units),
+            Step::Give(units) => {
+                self.scene.token.mint(&self.scene.contract.address, units);
+                self.calendar.lost -= units;
             }
-            Step::Move(units) => {
-                let fits = self.scene.books().project >= *units;
-                let result = self.scene.contract.try_move_funds_to_the_reserve(units);
-                assert_eq!(result.is_ok(), fits);
-                if fits {
-                    self.calendar.reserve += units;
-                }
-            }
-            Step::Withdraw(units) => {
-                let fits = self.scene.books().project >= *units && !self.calendar.is_paused;
-                let lacks = self.scene.contract.get_books().balance < *units;
-                let result = self.scene.contract.try_single_withdrawn(units);
-                assert_eq!(result.is_ok(), fits && !lacks);
-                if result.is_ok() {
-                    self.withdrawn += units;
-                }
-            }
-            Step::PassOn(which) => {
-                if let Some(id) = self.id(*which) {
-                    let from = self.scene.contract.owner_of(&id);
-                    let to = Address::generate(&self.scene.env);
-                    let result = self.scene.contract.try_transfer(&from, &to, &id);
-                    assert_eq!(result.is_ok(), !self.calendar.is_paused);
-                }
-            }
-            Step::SwitchPause => {
-                let owner = self.scene.owner.clone();
-                match self.calendar.is_paused {
-                    true => self.scene.contract.unpause(&owner),
-                    false => self.scene.contract.pause(&owner),
-                };
-                self.calendar.is_paused = !self.calendar.is_paused;
-            }
-            Step::Freeze(which) => {
-                if let Some(id) = self.id(*which) {
-                    let holder = self.scene.contract.owner_of(&id);
-                    self.scene.token.set_frozen(&holder, &true);
-                    self.calendar.frozen.push(holder);
-                }
-            }
-            Step::Lose(units) => {
-                if self.scene.token.balance(&self.scene.contract.address) >= *units {
-                    let elsewhere = Address::generate(&self.scene.env);
-                    self.scene.token.transfer(&self.scene.contract.address, &elsewhere, units);
-                    self.calendar.lost += units;
-                }
-            }
+            Step::BookSurplus => self.book_surplus(),
             Step::Wait(seconds) => self.scene.wait(*seconds),
         }
         self.compare();
+    }
+
+    fn top_up(&mut self, units: i128) {
+        self.scene.top_up(units);
+        self.calendar.reserve += units;
+        self.contributed += units;
+    }
+
+    fn shift(&mut self, units: i128) {
+        let fits = self.scene.books().project >= units;
+        match self.scene.contract.try_move_funds_to_the_reserve(&units) {
+            Ok(_) => self.calendar.reserve += units,
+            Err(error) => assert_eq!(error.unwrap(), Error::ProjectBalanceInsufficientAmount),
+        }
+        assert_eq!(self.scene.books().moved_from_project_to_reserve - self.moved, if fits { units } else { 0 });
+        self.moved = self.scene.books().moved_from_project_to_reserve;
+    }
+
+    /// Whether a withdrawal of a book succeeds.
+    fn lets_go(&self, book: i128, units: i128) -> bool {
+        !self.calendar.is_paused && book >= units && self.scene.contract.get_books().balance >= units
+    }
+
+    fn withdraw(&mut self, units: i128) {
+        let lets_go = self.lets_go(self.scene.books().project, units);
+        assert_eq!(self.scene.contract.try_single_withdrawn(&units).is_ok(), lets_go);
+        self.withdrawn += if lets_go { units } else { 0 };
+    }
+
+    fn withdraw_commission(&mut self, units: i128) {
+        let to = Address::generate(&self.scene.env);
+        let lets_go = self.lets_go(self.scene.books().comission, units);
+        assert_eq!(self.scene.contract.try_withdraw_commission(&to, &units).is_ok(), lets_go);
+        self.withdrawn += if lets_go { units } else { 0 };
+    }
+
+    fn pass_on(&mut self, which: usize) {
+        let Some(id) = self.id(which) else { return };
+        let from = self.scene.contract.owner_of(&id);
+        let to = Address::generate(&self.scene.env);
+        let result = self.scene.contract.try_transfer(&from, &to, &id);
+        assert_eq!(result.is_ok(), !self.calendar.is_paused);
+    }
+
+    fn switch_pause(&mut self) {
+        let owner = self.scene.owner.clone();
+        match self.calendar.is_paused {
+            true => self.scene.contract.unpause(&owner),
+            false => self.scene.contract.pause(&owner),
+        };
+        self.calendar.is_paused = !self.calendar.is_paused;
+    }
+
+    fn freeze(&mut self, which: usize) {
+        let Some(id) = self.id(which) else { return };
+        let holder = self.scene.contract.owner_of(&id);
+        self.scene.token.set_frozen(&holder, &true);
+        self.calendar.frozen.push(holder);
+    }
+
+    fn lose(&mut self, units: i128) {
+        if self.scene.contract.get_books().balance >= units {
+            let elsewhere = Address::generate(&self.scene.env);
+            self.scene.token.transfer(&self.scene.contract.address, &elsewhere, &units);
+            self.calendar.lost += units;
+        }
+    }
+
+    fn book_surplus(&mut self) {
+        match self.scene.contract.try_book_surplus() {
+            Ok(found) => {
+                assert_eq!(found.unwrap(), -self.calendar.lost);
+                self.calendar.reserve -= self.calendar.lost;
+                self.contributed -= self.calendar.lost;
+                self.calendar.lost = 0;
+            }
+            Err(error) => {
+                assert_eq!(error.unwrap(), Error::NoSurplus);
+                assert!(self.calendar.lost >= 0);
+            }
+        }
     }
 
     fn id(&self, which: usize) -> Option<u32> {
@@ -322,23 +289,46 @@ impl History {
     }
 }
 
-fn histories() -> u32 {
-    std::env::var("PAYDATE_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(3_000)
+fn live(params: InvestmentContractParams, steps: &[Step]) {
+    let scene = Scene::new(params.clone());
+    scene.env.cost_estimate().disable_resource_limits();
+    let mut history = History {
+        scene,
+        params,
+        calendar: Calendar::default(),
+        count: 0,
+        invested: 0,
+        withdrawn: 0,
+        contributed: 0,
+        moved: 0,
+        paid: 0,
+    };
+    for step in steps {
+        history.scene.env.cost_estimate().budget().reset_unlimited();
+        history.take(step);
+    }
+}
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PAYDATE_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_500);
+    println!("histories: {cases}");
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: histories(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
-    fn a_check_says_what_the_calendar_says(params in terms(), steps in proptest::collection::vec(step(), 1..18)) {
-        let scene = Scene::new(params.clone());
-        scene.env.cost_estimate().budget().reset_unlimited();
-        let mut history = History {
-            scene, params, calendar: Calendar::default(), count: 0, invested: 0, withdrawn: 0, contributed: 0, paid: 0,
-        };
-        for step in &steps {
-            history.scene.env.cost_estimate().budget().reset_unlimited();
-            history.take(step);
-        }
+    fn a_check_of_loans_says_what_the_calendar_says(
+        params in terms(REVERSE_LOAN), steps in proptest::collection::vec(step(), 1..18)
+    ) {
+        live(params, &steps);
+    }
+
+    #[test]
+    fn a_check_of_coupons_says_what_the_calendar_says(
+        params in terms(COUPON), steps in proptest::collection::vec(step(), 1..18)
+    ) {
+        live(params, &steps);
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use paydate_investment::*;
 use soroban_sdk::testutils::{Address as _, Events as _, Ledger as _, MockAuth, MockAuthInvoke};
-use soroban_sdk::{vec, Address, BytesN, Env, IntoVal, String, Symbol, TryFromVal, Val, Vec};
+use soroban_sdk::{vec, Address, BytesN, IntoVal, String, Symbol, Val, Vec};
 
 fn with(change: impl FnOnce(&mut InvestmentContractParams)) -> InvestmentContractParams {
     let mut params = params();
@@ -475,6 +475,3 @@ fn is_refused_by_the_host<T, C>(result: &Result<Result<T, C>, Result<soroban_sdk
         Ok(_) => false,
     }
 }
-
-#[allow(unused)]
-fn is_val<T: TryFromVal<Env, Val>>(_: &T) {}

@@ -36,11 +36,7 @@ impl InvestmentContract {
     }
 
     /// Offers it until a ledger; 0 withdraws the offer. Nothing changes before the other accepts.
-    pub fn transfer_ownership(
-        env: Env,
-        new_owner: Address,
-        live_until_ledger: u32,
-    ) -> Result<(), Error> {
+    pub fn transfer_ownership(env: Env, new_owner: Address, live_until_ledger: u32) -> Result<(), Error> {
         let old_owner = by_owner(&env)?;
         storage::stay_alive(&env);
         if live_until_ledger == 0 {

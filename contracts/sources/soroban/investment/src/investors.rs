@@ -52,10 +52,7 @@ impl InvestmentContract {
     }
 
     /// One instalment to each; the ids rise. A refusal of one stops nobody else: its result says why.
-    pub fn process_investor_payments(
-        env: Env,
-        token_ids: Vec<u32>,
-    ) -> Result<Vec<PaymentResult>, Error> {
+    pub fn process_investor_payments(env: Env, token_ids: Vec<u32>) -> Result<Vec<PaymentResult>, Error> {
         by_owner(&env)?;
         while_open(&env)?;
         storage::stay_alive(&env);
@@ -105,11 +102,7 @@ fn accepted(env: &Env, till: &Till, addr: &Address, amount: i128) -> Result<term
 
 /// The goal is reached as soon as what is left of it is less than the smallest investment brings.
 fn note_goal(env: &Env, till: &mut Till) {
-    let least = terms::split(
-        till.data.min_per_investment,
-        till.data.interest_rate,
-        money(env).decimals(),
-    );
+    let least = terms::split(till.data.min_per_investment, till.data.interest_rate, money(env).decimals());
     if till.data.goal - till.books.received_so_far < least.deposited() {
         till.data.state = FUNDS_REACHED;
         StateUpdated { new_state: FUNDS_REACHED }.publish(env);

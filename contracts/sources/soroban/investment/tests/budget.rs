@@ -10,7 +10,6 @@ use soroban_sdk::token::StellarAssetClient;
 use soroban_sdk::xdr::ToXdr;
 use soroban_sdk::{Address, Env, Vec};
 
-const INVESTMENT: &[u8] = include_bytes!("../../../../interfaces/soroban/investment.wasm");
 const TOKEN: &[u8] = include_bytes!("../../../../interfaces/soroban/token.wasm");
 
 /// Of one transaction on the public network, protocol 27 (its documentation, July 2026).
@@ -71,7 +70,10 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn call<T: ToXdr>(&self, act: impl FnOnce(&Env, &InvestmentContractClient<'static>, &Address) -> T) -> Figures {
+    fn call<T: ToXdr>(
+        &self,
+        act: impl FnOnce(&Env, &InvestmentContractClient<'static>, &Address) -> T,
+    ) -> Figures {
         let mut env = Env::from_snapshot(self.snapshot.clone());
         env.set_config(EnvTestConfig { capture_snapshot_at_drop: false });
         env.mock_all_auths();
@@ -102,7 +104,7 @@ fn ledger_with(money: Money, count: u32, days: u32, months: u32) -> Ledger {
         Money::StellarAsset => env.register_stellar_asset_contract_v2(admin).address(),
     };
     let terms = InvestmentContractParams { goal: 1 << 100, return_months: months, ..params() };
-    let scene = Scene::of(env, terms, token, INVESTMENT);
+    let scene = Scene::of(env, terms, token, COMPILED);
     for number in 0..count {
         if number > 0 && number * days / count > (number - 1) * days / count {
             scene.wait(DAY);

@@ -1,7 +1,9 @@
 //! A token for local networks: balances, transfers and their events as SEP-41 has them, and an administrator.
 #![no_std]
 
-use soroban_sdk::{contract, contracterror, contractimpl, contracttype, panic_with_error, Address, Env, String, Symbol};
+use soroban_sdk::{
+    contract, contracterror, contractimpl, contracttype, panic_with_error, Address, Env, String, Symbol,
+};
 
 const DAY: u32 = 17_280;
 const INSTANCE_LIFE: (u32, u32) = (15 * DAY, 30 * DAY);

@@ -6,6 +6,7 @@ use paydate_token::{Token, TokenClient};
 use soroban_sdk::testutils::{Address as _, EnvTestConfig, Ledger, LedgerInfo, Register};
 use soroban_sdk::{Address, Env, InvokeError, String};
 
+pub const COMPILED: &[u8] = include_bytes!("../../../../../interfaces/soroban/investment.wasm");
 pub const DAY: u64 = 86_400;
 pub const PERIOD: u64 = 30 * DAY;
 pub const WHOLE: i128 = 10_000_000;

@@ -51,7 +51,13 @@ impl Calendar {
     }
 
     /// What paying one investment would do now: the lines' places and their sum, or the code of the refusal.
-    pub fn payable(&self, token_id: u32, holder: &Address, now: u64, most: usize) -> Result<(std::vec::Vec<usize>, i128), u32> {
+    pub fn payable(
+        &self,
+        token_id: u32,
+        holder: &Address,
+        now: u64,
+        most: usize,
+    ) -> Result<(std::vec::Vec<usize>, i128), u32> {
         let mine: std::vec::Vec<usize> =
             (0..self.lines.len()).filter(|place| self.lines[*place].token_id == token_id).collect();
         let first = mine.first().ok_or(200u32)?;

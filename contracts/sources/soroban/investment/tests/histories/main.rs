@@ -112,7 +112,10 @@ impl History {
             Ok(_) => self.calendar.reserve += units,
             Err(error) => assert_eq!(error.unwrap(), Error::ProjectBalanceInsufficientAmount),
         }
-        assert_eq!(self.scene.books().moved_from_project_to_reserve - self.moved, if fits { units } else { 0 });
+        assert_eq!(
+            self.scene.books().moved_from_project_to_reserve - self.moved,
+            if fits { units } else { 0 }
+        );
         self.moved = self.scene.books().moved_from_project_to_reserve;
     }
 

@@ -15,7 +15,7 @@ WORKERS ?= $(shell expr $$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null ||
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts contracts-soroban test-soroban settings clean
+.PHONY: help venv demo up down doctor test test-long test-fresh check format bench contracts contracts-soroban soroban-host test-soroban settings clean
 
 help:
 	@echo "make demo        bring up everything, pay $(HOLDERS) holders on a local chain, leave it running (ONCE=1: stop)"
@@ -86,6 +86,17 @@ contracts:
 
 contracts-soroban: venv
 	@$(PY) contracts/sources/soroban/build.py $(if $(CHECK),--check)
+
+# Cargo itself sees that nothing has changed.
+soroban-host:
+	@case "$$(cargo --version 2>/dev/null)" in \
+		"cargo 1."[0-8][0-9].*|"cargo 1.90."*|"") \
+			echo "make soroban-host needs cargo 1.91 or newer, and a C compiler"; exit 1;; \
+	esac
+	cd devnet/soroban-host && cargo build --release --locked --target-dir $(CURDIR)/.local/cargo/soroban-host
+	@mkdir -p .local/soroban-host
+	@cp .local/cargo/soroban-host/release/paydate-soroban-host .local/soroban-host/paydate-soroban-host.new
+	@mv .local/soroban-host/paydate-soroban-host.new .local/soroban-host/paydate-soroban-host
 
 test-soroban:
 	cd contracts/sources/soroban && cargo test --locked --target-dir $(CURDIR)/.local/cargo/contracts

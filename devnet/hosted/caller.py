@@ -9,7 +9,7 @@ from stellar_sdk import Address, Keypair, SorobanServer, StrKey, TransactionBuil
 from stellar_sdk.client.requests_client import RequestsClient
 from stellar_sdk.contract import AssembledTransaction
 from stellar_sdk.exceptions import AccountNotFoundException, SdkError
-from stellar_sdk.soroban_rpc import GetTransactionStatus, SendTransactionStatus
+from stellar_sdk.soroban_rpc import GetTransactionResponse, GetTransactionStatus, SendTransactionStatus
 
 from devnet.hosted.keyring import Keyring
 from devnet.hosted.process import HostProcess
@@ -107,11 +107,19 @@ class Caller:
         self._host.ask("devnet_closeLedgers", count=1)
         found = self.rpc.get_transaction(envelope.hash_hex())
         if found.status is not GetTransactionStatus.SUCCESS or found.result_meta_xdr is None:
-            raise OperationFailed(f"the transaction is {found.status.value}: {found.result_xdr}")
+            raise OperationFailed(f"the transaction is {found.status.value}: {_why(found)}")
         meta = xdr.TransactionMeta.from_xdr(found.result_meta_xdr)
         body = meta.v4 or meta.v3
         value = body.soroban_meta.return_value if body is not None and body.soroban_meta is not None else None
         return value or xdr.SCVal(xdr.SCValType.SCV_VOID)
+
+
+def _why(found: GetTransactionResponse) -> str:
+    """The host's own diagnostics, as far as they are words, and the result."""
+    events = [xdr.DiagnosticEvent.from_xdr(text) for text in found.diagnostic_events_xdr or ()]
+    values = [event.event.body.v0.data for event in events if event.event.body.v0]
+    words = [str(scval.to_native(value)) for value in values if value.type is xdr.SCValType.SCV_STRING]
+    return "; ".join([*words, str(found.result_xdr)])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ use soroban_env_host::fees::{FeeConfiguration, RentFeeConfiguration};
 use soroban_env_host::xdr::{
     ContractCostParamEntry, ContractCostParams, ContractCostType, ExtensionPoint, SorobanResources,
 };
-use soroban_env_host::LedgerInfo;
+use soroban_env_host::{HostError, LedgerInfo};
 use soroban_simulation::NetworkConfig;
 
 pub const PASSPHRASE: &str = "Standalone Network ; February 2017";
@@ -74,6 +74,12 @@ pub fn budget(config: &NetworkConfig, instructions: u32) -> Option<Budget> {
     Budget::try_from_configs(instructions as u64, MOST_MEMORY as u64, cpu, memory).ok()
 }
 
+/// For work that no transaction pays for.
+pub fn unlimited(config: &NetworkConfig) -> Result<Budget, HostError> {
+    let (cpu, memory) = (config.cpu_cost_params.clone(), config.memory_cost_params.clone());
+    Budget::try_from_configs(u64::MAX, u64::MAX, cpu, memory)
+}
+
 pub fn fits(resources: &SorobanResources) -> bool {
     let (reads, writes) = (resources.footprint.read_only.len(), resources.footprint.read_write.len());
     resources.instructions <= MOST_INSTRUCTIONS
@@ -90,11 +96,12 @@ fn cost_params() -> (ContractCostParams, ContractCostParams) {
         let (cpu, memory) = (budget.get_cpu_insns_consumed(), budget.get_mem_bytes_consumed());
         (cpu.unwrap_or(0) as i64, memory.unwrap_or(0) as i64)
     };
+    // None where this kind of cost takes no such input.
     let charged = |kind: ContractCostType, input: Option<u64>| {
         let before = spent();
-        budget.charge(kind, input).expect("the default budget allows for this");
+        budget.charge(kind, input).ok()?;
         let after = spent();
-        (after.0 - before.0, after.1 - before.1)
+        Some((after.0 - before.0, after.1 - before.1))
     };
     let entry = |const_term: i64, linear_term: i64| ContractCostParamEntry {
         ext: ExtensionPoint::V0,
@@ -103,7 +110,8 @@ fn cost_params() -> (ContractCostParams, ContractCostParams) {
     };
     let (mut cpu, mut memory) = (vec![], vec![]);
     for kind in ContractCostType::variants() {
-        let (constant, linear) = (charged(kind, None), charged(kind, Some(128)));
+        let constant = charged(kind, Some(0)).or_else(|| charged(kind, None)).unwrap_or_default();
+        let linear = charged(kind, Some(128)).unwrap_or(constant);
         cpu.push(entry(constant.0, linear.0 - constant.0));
         memory.push(entry(constant.1, linear.1 - constant.1));
     }
@@ -111,4 +119,24 @@ fn cost_params() -> (ContractCostParams, ContractCostParams) {
         ContractCostParams(entries.try_into().expect("as many as there are kinds of costs"))
     };
     (params(cpu), params(memory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_read_off_the_host_are_the_hosts_own() {
+        let (cpu, memory) = cost_params();
+        let ours = Budget::try_from_configs(100_000_000, 40_000_000, cpu, memory).expect("complete");
+        let theirs = Budget::default();
+        for kind in ContractCostType::variants() {
+            for input in [None, Some(0), Some(1), Some(1_000), Some(12_345)] {
+                assert_eq!(ours.charge(kind, input).is_ok(), theirs.charge(kind, input).is_ok(), "{kind:?}");
+            }
+        }
+        let spent = |budget: &Budget| (budget.get_cpu_insns_consumed().ok(), budget.get_mem_bytes_consumed().ok());
+        assert_eq!(spent(&ours), spent(&theirs));
+        assert!(spent(&ours).0 > Some(1_000_000));
+    }
 }

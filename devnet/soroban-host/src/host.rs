@@ -9,9 +9,9 @@ use soroban_env_host::e2e_invoke::{
     entry_size_for_rent, extract_rent_changes, invoke_host_function, LedgerEntryChange, RecordingInvocationAuthMode,
 };
 use soroban_env_host::fees::{compute_rent_fee, LedgerEntryRentChange};
-use soroban_env_host::storage::{EntryWithLiveUntil, SnapshotSource};
+use soroban_env_host::storage::{EntryWithLiveUntil, SnapshotSource, Storage};
 use soroban_env_host::xdr::*;
-use soroban_env_host::{HostError, LedgerInfo};
+use soroban_env_host::{Host, HostError, LedgerInfo, ModuleCache};
 use soroban_simulation::simulation::{
     simulate_extend_ttl_op, simulate_invoke_host_function_op, simulate_restore_op,
     InvokeHostFunctionSimulationResult, SimulationAdjustmentConfig,
@@ -63,11 +63,16 @@ pub struct Outcome {
 pub struct Executor {
     store: Rc<Store>,
     pub config: NetworkConfig,
+    compiler: Host,
+    cache: ModuleCache,
 }
 
 impl Executor {
-    pub fn new(store: Rc<Store>) -> Self {
-        Executor { store, config: config::network() }
+    pub fn new(store: Rc<Store>) -> Result<Self, HostError> {
+        let config = config::network();
+        let compiler = Host::with_storage_and_budget(Storage::default(), config::unlimited(&config)?);
+        let cache = ModuleCache::new(&compiler)?;
+        Ok(Executor { store, config, compiler, cache })
     }
 
     // -- simulations
@@ -149,7 +154,7 @@ impl Executor {
             seed(moment, &submitted.hash).to_vec(),
             &mut diagnostics,
             None,
-            None,
+            Some(self.compiled(data)?),
         );
         let (value, changes, events) = match result {
             Ok(result) => match result.encoded_invoke_result {
@@ -178,6 +183,23 @@ impl Executor {
             diagnostics,
             refundable: used,
         })
+    }
+
+    /// With all code that the call may run: a network has compiled it before, so that a call does not pay for that.
+    fn compiled(&self, data: &SorobanTransactionData) -> rusqlite::Result<ModuleCache> {
+        let footprint = &data.resources.footprint;
+        for key in footprint.read_only.iter().chain(footprint.read_write.iter()) {
+            let LedgerKey::ContractCode(code) = key else { continue };
+            if self.cache.contains_module(&code.hash).unwrap_or(true) {
+                continue;
+            }
+            let entry = self.store.entry(&bytes(key))?.and_then(|entry| read_bytes::<LedgerEntry>(&entry.data));
+            if let Some(LedgerEntryData::ContractCode(entry)) = entry.map(|entry| entry.data) {
+                // Code that cannot be compiled was refused when it was uploaded.
+                let _ = self.cache.parse_and_cache_module_simple(&self.compiler, config::PROTOCOL, &entry.code);
+            }
+        }
+        Ok(self.cache.clone())
     }
 
     /// None when something persistent is archived that the call does not restore itself.

@@ -14,6 +14,7 @@ mod store;
 mod timeline;
 
 use clock::Clock;
+use host::Executor;
 use network::Network;
 use std::fs::{create_dir_all, File};
 use std::path::PathBuf;
@@ -46,7 +47,9 @@ fn run() -> Result<(), String> {
     let store = Store::open(&arguments.dir.join("ledger.sqlite3")).map_err(|error| error.to_string())?;
     let anchors = store.anchors().map_err(|error| error.to_string())?;
     let timeline = Timeline::new(Clock::new(arguments.clock), anchors);
-    let network = Network::new(Rc::new(store), timeline).map_err(|error| error.to_string())?;
+    let store = Rc::new(store);
+    let executor = Executor::new(store.clone()).map_err(|error| format!("{error:?}"))?;
+    let network = Network::new(store, timeline, executor).map_err(|error| error.to_string())?;
     serve(network, arguments.port)
 }
 

@@ -26,9 +26,9 @@ pub struct Taken {
 }
 
 impl Network {
-    pub fn new(store: Rc<Store>, timeline: Timeline) -> Result<Self> {
+    pub fn new(store: Rc<Store>, timeline: Timeline, executor: Executor) -> Result<Self> {
         store.put_anchor(timeline.latest())?;
-        let mut network = Network { executor: Executor::new(store.clone()), store, timeline };
+        let mut network = Network { executor, store, timeline };
         network.catch_up()?;
         network.store.forget_before(network.timeline.oldest())?;
         Ok(network)

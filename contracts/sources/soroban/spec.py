@@ -21,11 +21,13 @@ _NAMED = {
 
 
 def interface_of(code: bytes) -> dict[str, Any]:
-    """``functions``, ``types``, ``errors`` and ``events`` by name, and ``madeWith``."""
+    """``functions``, ``types``, ``errors`` and ``events`` by name, and ``sdk`` and ``compiler``."""
     sections = dict(custom_sections(code))
     entries = list(unpacked(sections[SPEC], xdr.SCSpecEntry))
     events = [entry.event_v0 for entry in entries if entry.event_v0]
     structs = [entry.udt_struct_v0 for entry in entries if entry.udt_struct_v0]
+    metas = [entry.v0 for entry in unpacked(sections[META], xdr.SCMetaEntry) if entry.v0]
+    made_with = {entry.key.decode(): entry.val.decode() for entry in metas}
     errors = [case for entry in entries if entry.udt_error_enum_v0 for case in entry.udt_error_enum_v0.cases]
     return {
         "functions": {
@@ -49,11 +51,8 @@ def interface_of(code: bytes) -> dict[str, Any]:
             }
             for event in events
         },
-        "madeWith": {
-            entry.v0.key.decode(): entry.v0.val.decode()
-            for entry in unpacked(sections[META], xdr.SCMetaEntry)
-            if entry.v0
-        },
+        "sdk": f"soroban-sdk {made_with['rssdkver'].partition('#')[0]}",
+        "compiler": f"rustc {made_with['rsver']}",
     }
 
 

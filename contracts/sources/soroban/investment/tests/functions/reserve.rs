@@ -100,6 +100,19 @@ fn books_move_by_positive_amounts_that_are_there() {
 }
 
 #[test]
+fn books_may_be_used_to_the_last_unit() {
+    let scene = Scene::new(params());
+    let made = scene.invest(1_000 * WHOLE);
+    let books = scene.books();
+    assert!(scene.contract.move_funds_to_the_reserve(&books.project));
+    scene.top_up(made.total - books.reserve - books.project);
+    scene.wait(11 * PERIOD);
+    scene.contract.claim(&1);
+    let left = scene.books();
+    assert_eq!((left.project, left.reserve), (0, 0));
+}
+
+#[test]
 fn the_commission_can_be_withdrawn() {
     let scene = Scene::new(params());
     let commission = scene.invest(1_000 * WHOLE).commission;

@@ -46,6 +46,10 @@ impl Calendar {
         open.map(|line| line.units).sum()
     }
 
+    pub fn next_due(&self, now: u64) -> Option<u64> {
+        self.lines.iter().map(|line| line.due_ts).filter(|due_ts| *due_ts > now).min()
+    }
+
     pub fn missing(&self, until: u64) -> i128 {
         (self.due(until) - (self.reserve - self.lost.max(0)).max(0)).max(0)
     }

@@ -17,7 +17,10 @@ enum Step {
     PayMany(std::vec::Vec<usize>),
     Claim(usize),
     TopUp(i128),
+    /// Exactly what lacks for what is due.
+    Cover,
     Move(i128),
+    MoveAll,
     Withdraw(i128),
     PassOn(usize),
     SwitchPause,
@@ -27,6 +30,8 @@ enum Step {
     Give(i128),
     BookSurplus,
     Wait(u64),
+    /// To a second around the next due date.
+    Meet(u64),
 }
 
 fn terms(return_type: u32) -> impl Strategy<Value = InvestmentContractParams> {
@@ -50,7 +55,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => proptest::collection::vec(0..8usize, 1..6).prop_map(Step::PayMany),
         2 => (0..8usize).prop_map(Step::Claim),
         3 => units().prop_map(Step::TopUp),
+        2 => Just(Step::Cover),
         1 => units().prop_map(Step::Move),
+        1 => Just(Step::MoveAll),
+        4 => (0..3u64).prop_map(Step::Meet),
         1 => units().prop_map(Step::Withdraw),
         1 => (0..8usize).prop_map(Step::PassOn),
         1 => Just(Step::SwitchPause),
@@ -83,7 +91,15 @@ impl History {
             Step::PayMany(which) => self.pay_many(which),
             Step::Claim(which) => self.claim(*which),
             Step::TopUp(units) => self.top_up(*units),
+            Step::Cover => match self.calendar.due(self.scene.now()) - self.calendar.reserve {
+                lacking if lacking > 0 => self.top_up(lacking),
+                _ => (),
+            },
             Step::Move(units) => self.shift(*units),
+            Step::MoveAll => match self.scene.books().project {
+                units if units > 0 => self.shift(units),
+                _ => (),
+            },
             Step::Withdraw(units) => self.withdraw(*units),
             Step::WithdrawCommission(units) => self.withdraw_commission(*units),
             Step::PassOn(which) => self.pass_on(*which),
@@ -96,6 +112,10 @@ impl History {
             }
             Step::BookSurplus => self.book_surplus(),
             Step::Wait(seconds) => self.scene.wait(*seconds),
+            Step::Meet(second) => {
+                let until = self.calendar.next_due(self.scene.now()).map_or(0, |due_ts| due_ts - 1 + second);
+                self.scene.wait(until.saturating_sub(self.scene.now()));
+            }
         }
         self.compare();
     }

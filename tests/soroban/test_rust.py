@@ -1,0 +1,34 @@
+"""The contracts' own tests, in Rust: every function, random histories, and what calls cost."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "contracts" / "sources" / "soroban"
+TARGET = ROOT / ".local" / "cargo" / "contracts"
+OLDEST = (1, 91)
+
+
+def test_the_contracts_pass_their_own_tests() -> None:
+    cargo = _cargo()
+    command = [cargo, "test", "--locked", "--no-fail-fast", "--target-dir", str(TARGET), "--", "--nocapture"]
+    run = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
+    budget = [line for line in run.stdout.splitlines() if line.startswith("budget: ")]
+    print("\n".join(budget))
+    assert any("1000 investments" in line for line in budget)
+
+
+def _cargo() -> str:
+    cargo, rustc = shutil.which("cargo"), shutil.which("rustc")
+    if not cargo or not rustc:
+        pytest.skip("there is no cargo: the contracts' tests in Rust need Rust 1.91 or newer")
+    said = subprocess.run([rustc, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.match(r"rustc (\d+)\.(\d+)", said)
+    if not found or (int(found[1]), int(found[2])) < OLDEST:
+        pytest.skip(f"{said.strip()} is too old: the contracts' tests in Rust need Rust 1.91 or newer")
+    return cargo

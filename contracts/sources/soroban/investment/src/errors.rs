@@ -24,6 +24,7 @@ pub enum Error {
     GoalAlreadyReached = 31,
     AmountToInvestMustBeGreaterThanZero = 32,
     AmountMustBePositive = 33,
+    InterestRateTooHigh = 34,
     TooManyReturnMonths = 35,
     ClaimBlockTooLong = 36,
     HorizonTooLong = 37,

@@ -26,6 +26,8 @@ use soroban_sdk::{contract, contractimpl, Address, Env, String};
 pub const VERSION: u32 = 2;
 /// Of one call of `process_investor_payments`; the limits behind it are in README.md.
 pub const MOST_PAYMENTS: u32 = 24;
+/// Basis points. The commission is a tenth of the rate at most: this leaves a twentieth for the project.
+const MOST_RATE: u32 = 90_000;
 const MOST_MONTHS: u32 = 120;
 const MOST_BLOCK_DAYS: u64 = 3_660;
 
@@ -91,6 +93,9 @@ fn check_params(params: &InvestmentContractParams) -> Result<(), Error> {
     }
     if params.min_per_investment <= 0 {
         return Err(Error::MinPerInvestmentMustBeGreaterThanZero);
+    }
+    if params.i_rate > MOST_RATE {
+        return Err(Error::InterestRateTooHigh);
     }
     if params.return_months > MOST_MONTHS {
         return Err(Error::TooManyReturnMonths);

@@ -14,6 +14,7 @@ fn parameters_that_make_no_sense_are_refused() {
         (Error::UnsupportedReturnType, with(|p| p.return_type = 3)),
         (Error::ReturnMonthsMustBeGreaterThanZero, with(|p| p.return_months = 0)),
         (Error::MinPerInvestmentMustBeGreaterThanZero, with(|p| p.min_per_investment = 0)),
+        (Error::InterestRateTooHigh, with(|p| p.i_rate = 90_001)),
         (Error::TooManyReturnMonths, with(|p| p.return_months = 121)),
         (Error::ClaimBlockTooLong, with(|p| p.claim_block_days = 3_661)),
     ];
@@ -74,6 +75,14 @@ fn an_investment_is_split_without_a_rest() {
     assert_eq!(books.reserve + books.project + books.comission, 1_000 * WHOLE);
     assert_eq!(scene.contract.get_books().difference, 0);
     assert_eq!(scene.contract.get_investment(&1), made);
+}
+
+#[test]
+fn the_highest_rate_leaves_something_for_the_project() {
+    let scene = Scene::new(with(|p| p.i_rate = 90_000));
+    scene.invest(100 * WHOLE);
+    let books = scene.books();
+    assert_eq!((books.comission, books.reserve, books.project), (90 * WHOLE, 5 * WHOLE, 5 * WHOLE));
 }
 
 #[test]

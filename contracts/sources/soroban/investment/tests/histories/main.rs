@@ -35,16 +35,20 @@ enum Step {
 }
 
 fn terms(return_type: u32) -> impl Strategy<Value = InvestmentContractParams> {
-    (prop_oneof![Just(0u64), 1..40u64, Just(180)], 1..2_000u32, 1..15u32, 1..5_000i128).prop_map(
-        move |(claim_block_days, i_rate, return_months, least)| InvestmentContractParams {
+    (
+        prop_oneof![Just(0u64), 1..40u64, Just(180)],
+        prop_oneof![9 => 1..2_000u32, 1 => 2_000..=90_000u32],
+        1..15u32,
+        1..5_000i128,
+    )
+        .prop_map(move |(claim_block_days, i_rate, return_months, least)| InvestmentContractParams {
             claim_block_days,
             goal: 100_000 * WHOLE,
             i_rate,
             min_per_investment: least,
             return_months,
             return_type,
-        },
-    )
+        })
 }
 
 fn step() -> impl Strategy<Value = Step> {

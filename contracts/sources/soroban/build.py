@@ -25,7 +25,7 @@ CONTRACTS = ("investment", "token")
 WASM = "wasm32v1-none"
 DEBIAN = Path("/usr/bin/rustc")
 MISSING = (
-    f"cannot compile: neither has rustup the target {WASM}, nor are Debian's rustc-web, rust-web-src and lld there; "
+    f"cannot compile: cargo with rustup's target {WASM} is missing, or Debian's rustc-web, rust-web-src and lld are; "
     "the compiled contracts are committed"
 )
 
@@ -57,6 +57,8 @@ def cargo_home() -> Path:
 
 def tools() -> tuple[dict[str, str], str]:
     """The environment of the build, and the compiler's version."""
+    if not (shutil.which("cargo") and shutil.which("rustc")):
+        raise SystemExit(MISSING)
     sysroot = Path(said("rustc", "--print", "sysroot"))
     if (sysroot / "lib" / "rustlib" / WASM).is_dir():
         return {}, said("rustc", "--version")

@@ -4,6 +4,9 @@ The contract lets an instalment be taken once it is due: the first at ``claimabl
 ends, each later one 30 days after the one before. Once something was paid, the days are counted from that
 payment, however late it was. ``claim`` takes all due instalments at once, so until a given time nobody can take
 more than what is due by it here; who is paid earlier or singly can only take less, as a begun period is lost.
+
+In Paydate's own contract due dates do not move: it keeps as the time of a payment when that was due, so that the same
+rules give its fixed schedule.
 """
 
 from collections.abc import Iterator, Sequence
@@ -108,7 +111,7 @@ def units_of_next(investment: Investment, count: int) -> int:
 
 
 def remaining_units(investment: Investment) -> int:
-    """All that is still to be paid. What the division into instalments cut off is not part of it."""
+    """All that is still to be paid. What the division into instalments cut off is part of it only if it is paid."""
     return units_of_next(investment, investment.instalments_left)
 
 

@@ -2,7 +2,7 @@
 
 ``check_reserve_balance`` looks at one claim per investment (in the older version: per address), written when
 it was made and after each payment: due 30 days later, worth one instalment. It adds up the claims due within
-seven days from now, however long ago, and subtracts the reserve.
+seven days from now, however long ago, and subtracts the reserve. Paydate's own contract counts all that is due by then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,10 +17,13 @@ CONTRACT_HORIZON_SECONDS = 7 * DAY_SECONDS
 
 
 class ClaimsBy(Enum):
-    """What the newest and the older version keep claims by; there, the last one written stands for an address."""
+    """What the newest and the older version keep claims by; there, the last one written stands for an address.
+    Paydate's own contract has a schedule instead.
+    """
 
     TOKEN_ID = auto()
     ADDRESS = auto()
+    SCHEDULE = auto()
 
 
 class Cause(StrEnum):
@@ -137,7 +140,11 @@ def compare(
         findings=tuple(
             finding
             for one in investments
-            for finding in _findings(one, now, now + horizon_seconds, is_kept=one.token_id in kept)
+            for finding in (
+                _by_horizon(one, now, now + horizon_seconds)
+                if claims_by is ClaimsBy.SCHEDULE
+                else _findings(one, now, now + horizon_seconds, is_kept=one.token_id in kept)
+            )
         ),
     )
 
@@ -171,6 +178,8 @@ def _is_claim_next(investment: Investment, now: int) -> bool:
 
 def _contract_need(investments: Sequence[Investment], now: int, claims_by: ClaimsBy) -> int:
     U64.check(now, field="now")
+    if claims_by is ClaimsBy.SCHEDULE:
+        return due_within(investments, now, CONTRACT_HORIZON_SECONDS).units
     kept = _kept(of_one_contract(investments), claims_by)
     return sum(
         one.regular_payment for one in investments if one.token_id in kept and _is_claim_next(one, now)
@@ -179,7 +188,7 @@ def _contract_need(investments: Sequence[Investment], now: int, claims_by: Claim
 
 def _kept(investments: Sequence[Investment], claims_by: ClaimsBy) -> set[int]:
     """Token ids of the investments whose claim was not overwritten: per address the last one made or paid."""
-    if claims_by is ClaimsBy.TOKEN_ID:
+    if claims_by is not ClaimsBy.ADDRESS:
         return {one.token_id for one in investments}
     last: dict[str, Investment] = {}
     for one in investments:
@@ -194,6 +203,13 @@ def _kept(investments: Sequence[Investment], claims_by: ClaimsBy) -> set[int]:
 def _written(investment: Investment) -> tuple[int, int]:
     # Within one second the chain does not tell the order; numbers are given in the order of investing.
     return _claim_ts(investment), investment.token_id
+
+
+def _by_horizon(investment: Investment, now: int, until: int) -> Iterator[Finding]:
+    """The only reason there is where the contract has the same schedule."""
+    near, due = due_by(investment, now + CONTRACT_HORIZON_SECONDS), due_by(investment, until)
+    if units := units_of_next(investment, near) - units_of_next(investment, due):
+        yield Finding(Cause.HORIZON, investment.token_id, units)
 
 
 def _findings(investment: Investment, now: int, until: int, *, is_kept: bool) -> Iterator[Finding]:

@@ -34,13 +34,15 @@ class Status(IntEnum):
 class Terms:
     """What a contract promises to all of its investors. Raises ValueError naming the field and the fix.
 
-    The interest is flat for the whole term, ``rate_basis_points`` of what was deposited.
+    The interest is flat for the whole term, ``rate_basis_points`` of what was deposited. With ``pays_rest``, as
+    Paydate's own contract does it, the last instalment brings what the division into instalments cut off.
     """
 
     rate_basis_points: int
     return_months: int
     return_type: ReturnType
     claim_block_seconds: int
+    pays_rest: bool = False
 
     def __post_init__(self) -> None:
         U32.check(self.rate_basis_points, field="rate_basis_points")
@@ -67,7 +69,9 @@ class Terms:
         return deposited * self.rate_basis_points // BASIS_POINTS
 
     def instalment_units(self, deposited: int) -> int:
-        """Rounded down; what is cut off is never paid. A coupon's last instalment has the principal on top."""
+        """Rounded down; what is cut off is never paid, unless the last instalment brings it. A coupon's last one has
+        the principal on top.
+        """
         interest = self.interest_units(deposited)
         return (interest if self.is_coupon else deposited + interest) // self.return_months
 
@@ -167,6 +171,8 @@ class Investment:
     @property
     def principal_units(self) -> int:
         """What the last payment has on top of its instalment."""
+        if self.terms.pays_rest:
+            return self.total - self.terms.return_months * self.regular_payment
         return self.deposited if self.terms.is_coupon else 0
 
     @property

@@ -9,7 +9,8 @@ from stellar_sdk import scval, xdr
 
 from contracts.gateways.errors import Refused
 
-# Of the investment contract; 1000 and above belong to the OpenZeppelin parts, 25 to 27 to its older version.
+# Of the investment contract; 1000 and above belong to the OpenZeppelin parts, 25 to 27 to its older version, 33 to 38
+# and 202 to Paydate's own.
 CODES = {
     1: "AddressInsufficientBalance",
     2: "ContractInsufficientBalance",
@@ -32,10 +33,18 @@ CODES = {
     30: "WouldExceedGoal",
     31: "GoalAlreadyReached",
     32: "AmountToInvestMustBeGreaterThanZero",
+    33: "AmountMustBePositive",
+    35: "TooManyReturnMonths",
+    36: "ClaimBlockTooLong",
+    37: "HorizonTooLong",
+    38: "NoSurplus",
     200: "NonExistentToken",
+    202: "IncorrectOwner",
     1000: "EnforcedPause",
     1001: "ExpectedPause",
     2100: "OwnerNotSet",
+    2200: "NoPendingTransfer",
+    2201: "InvalidLiveUntilLedger",
 }
 _ERROR = re.compile(r"Error\((?P<kind>\w+), (?:#(?P<number>\d+)|(?P<name>\w+))\)")
 MOST_DIAGNOSTICS = 10

@@ -16,6 +16,8 @@ from contracts.gateways.errors import Refused, Unavailable
 MOST_READINGS = 3
 RATES = ("interest_rate", "i_rate")
 DATA = ("return_months", "return_type", "claim_block_days", "goal", "state")
+# What Paydate's own contract says of itself; it keeps no map of claims.
+EXACT_VERSION = 2
 AMOUNTS = ("deposited", "accumulated_interests", "total", "regular_payment", "paid")
 FIELDS = (*AMOUNTS, "claimable_ts", "last_transfer_ts", "payments_transferred", "status")
 MOST_NAMED = 10
@@ -50,7 +52,10 @@ class ReadBalances:
 
 @dataclass(frozen=True, slots=True)
 class ReadBook:
-    """Terms, balances and investments, all true at ``balances.ledger``; the investments by token id."""
+    """Terms, balances and investments, all true at ``balances.ledger``; the investments by token id.
+
+    ``is_exact`` is Paydate's own contract, whose last instalment brings what the division cut off.
+    """
 
     rate_basis_points: int
     return_months: int
@@ -60,6 +65,7 @@ class ReadBook:
     state: int
     balances: ReadBalances
     investments: tuple[ReadInvestment, ...]
+    is_exact: bool = False
 
 
 def read_balances(contract: str) -> ReadBalances:
@@ -78,7 +84,7 @@ def read_investments(contract: str) -> ReadBook:
         numbers = _token_ids(before)
         found, ledgers = _entries(contract, [*map(_investment_key, numbers), *map(_owner_key, numbers)])
         after = before if ledgers <= {before.ledger} else _instance(contract)
-        if after.ledger >= max(ledgers, default=0) and _claims(after) == _claims(before):
+        if after.ledger >= max(ledgers, default=0) and _marks(after) == _marks(before):
             return _book(after, numbers, found)
         before = after
     raise Unavailable(
@@ -119,7 +125,21 @@ def _claims(instance: soroban_state.Instance) -> Mapping[Any, Any]:
     return _struct(instance.storage, "ClaimsMap")
 
 
+def _is_exact(instance: soroban_state.Instance) -> bool:
+    return instance.storage.get("Version") == EXACT_VERSION
+
+
+def _marks(instance: soroban_state.Instance) -> object:
+    """What changes with every investment and every payment."""
+    if not _is_exact(instance):
+        return _claims(instance)
+    return _struct(instance.storage, "ContractData"), _struct(instance.storage, "ContractBalances")
+
+
 def _token_ids(instance: soroban_state.Instance) -> list[int]:
+    if _is_exact(instance):
+        data = _struct(instance.storage, "ContractData")
+        return list(range(1, _whole_numbers(data, ("next_token_id",), "ContractData")["next_token_id"]))
     claims = _claims(instance)
     if any(isinstance(key, str) for key in claims):
         raise Refused(
@@ -137,7 +157,7 @@ def _book(instance: soroban_state.Instance, numbers: Sequence[int], found: Seque
     if gone:
         named = ", ".join(map(str, gone[:MOST_NAMED])) + (", ..." if len(gone) > MOST_NAMED else "")
         raise Refused(
-            f"ClaimsMap names investments whose entries are not there: {named}; restore them if they are archived",
+            f"the contract names investments whose entries are not there: {named}; restore them if they are archived",
             code="ENTRY_MISSING",
         )
     data = _struct(instance.storage, "ContractData")
@@ -152,6 +172,7 @@ def _book(instance: soroban_state.Instance, numbers: Sequence[int], found: Seque
         state=values["state"],
         balances=_balances(instance),
         investments=tuple(_investment(*one) for one in zip(numbers, investments, owners, strict=True)),
+        is_exact=_is_exact(instance),
     )
 
 

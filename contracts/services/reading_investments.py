@@ -9,6 +9,7 @@ from typing import Any
 from contracts.gateways import soroban, soroban_state
 from contracts.gateways.errors import GatewayError, Refused
 from contracts.gateways.soroban_errors import ContractFailed
+from contracts.gateways.soroban_investments import EXACT_VERSION
 from contracts.gateways.strkeys import is_account, is_contract
 from contracts.models import Contract
 from contracts.services.networks import soroban_trouble, stellar_network
@@ -19,7 +20,7 @@ NO_OWNER = "OwnerNotSet"
 FUNDS_REACHED = 3
 MOST_DECIMALS = 77
 LONGEST_SYMBOL = 32
-BY_TOKEN_ID, BY_ADDRESS = "1", "0"
+EXACT, BY_TOKEN_ID, BY_ADDRESS = "2", "1", "0"
 
 
 class NotAnInvestment(ValueError):
@@ -172,7 +173,11 @@ def _status(instance: soroban_state.Instance) -> str:
 
 
 def _version(instance: soroban_state.Instance) -> str:
-    """The older version keys its claims by investor, so that one claim of each is known only."""
+    """The older version keys its claims by investor, so that one claim of each is known only. Paydate's own contract
+    says which it is.
+    """
+    if instance.storage.get("Version") == EXACT_VERSION:
+        return EXACT
     claims = instance.storage.get("ClaimsMap")
     is_older = isinstance(claims, dict) and any(isinstance(key, str) for key in claims)
     return BY_ADDRESS if is_older else BY_TOKEN_ID

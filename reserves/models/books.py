@@ -28,6 +28,10 @@ class InvestmentBook(models.Model):
     is_by_address = models.BooleanField(
         default=False, help_text="The older version, which keeps one claim for each address."
     )
+    is_exact = models.BooleanField(
+        default=False,
+        help_text="Paydate's own contract: it counts all that is due and pays what the division cut off.",
+    )
     goal_units = UnitsField(null=True, blank=True)
     reserve_units = UnitsField(null=True, blank=True)
     project_units = UnitsField(null=True, blank=True)

@@ -66,7 +66,13 @@ def _terms_of(row: InvestmentBook) -> Terms | None:
     )
     if rate is None or months is None or kind is None or days is None:
         return None
-    return make_terms(rate_basis_points=rate, return_months=months, return_type=kind, claim_block_days=days)
+    return make_terms(
+        rate_basis_points=rate,
+        return_months=months,
+        return_type=kind,
+        claim_block_days=days,
+        pays_rest=row.is_exact,
+    )
 
 
 def _investment(terms: Terms, values: Sequence[Any]) -> Investment:
@@ -77,7 +83,12 @@ def _investment(terms: Terms, values: Sequence[Any]) -> Investment:
 
 
 def make_terms(
-    *, rate_basis_points: int, return_months: int, return_type: int, claim_block_days: int
+    *,
+    rate_basis_points: int,
+    return_months: int,
+    return_type: int,
+    claim_block_days: int,
+    pays_rest: bool = False,
 ) -> Terms:
     """Raises ValueError naming the field and the fix."""
     _small(
@@ -88,6 +99,7 @@ def make_terms(
         return_months=return_months,
         return_type=_member(ReturnType, return_type),
         claim_block_seconds=claim_block_days * DAY_SECONDS,
+        pays_rest=pays_rest,
     )
 
 
@@ -118,6 +130,7 @@ def _checked(read: ReadBook) -> tuple[Terms, list[Investment]]:
             return_months=read.return_months,
             return_type=read.return_type,
             claim_block_days=read.claim_block_days,
+            pays_rest=read.is_exact,
         )
     except ValueError as error:
         raise BadBook([f"the terms as read: {error}"]) from error
@@ -241,6 +254,7 @@ def _write(
             "return_months": terms.return_months,
             "return_type": int(terms.return_type),
             "claim_block_days": terms.claim_block_seconds // DAY_SECONDS,
+            "is_exact": terms.pays_rest,
             "problem": "",
         },
     )

@@ -90,9 +90,8 @@ def comparison_of(contract: Contract, *, now: datetime) -> Comparison | None:
     if book is None:
         return None
     ts, horizon = _ts(now), _horizon_seconds()
-    claims_by = ClaimsBy.ADDRESS if book.row.is_by_address else ClaimsBy.TOKEN_ID
     difference = compare(
-        book.investments, ts, book.reserve_units, horizon_seconds=horizon, claims_by=claims_by
+        book.investments, ts, book.reserve_units, horizon_seconds=horizon, claims_by=_claims_by(book.row)
     )
     due = calendar.due_within(book.investments, ts, horizon)
     following = _following(book.investments, ts)
@@ -113,6 +112,12 @@ def comparison_of(contract: Contract, *, now: datetime) -> Comparison | None:
         finished=sum(one.is_finished for one in book.investments),
         book=book.row,
     )
+
+
+def _claims_by(row: InvestmentBook) -> ClaimsBy:
+    if row.is_exact:
+        return ClaimsBy.SCHEDULE
+    return ClaimsBy.ADDRESS if row.is_by_address else ClaimsBy.TOKEN_ID
 
 
 def forecast_of(contract: Contract, *, now: datetime, days: Sequence[int] = (7, 30, 90)) -> list[Forecast]:

@@ -3,15 +3,22 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from pytest_django.fixtures import Settings
 
+from contracts.gateways.soroban import reserve_shortfall
+from contracts.gateways.soroban_investments import read_investments
+from contracts.services.reading_investments import read_investment
 from devnet.hosted.process import PID_FILE, PROGRAM
 from devnet.operations import OperationFailed
 from devnet.runtime import Devnet
 from devnet.services.processes import is_alive, wait_until
 from devnet.stellar import HOST, MODEL, choose, kind_of
+from reserves.calendar import due_within
+from reserves.services.bookkeeping import make_investment, make_terms
 from tests.patience import PATIENCE
 
 WHOLE = 10**7
@@ -44,6 +51,35 @@ def test_an_investment_is_made_topped_up_and_read(devnet: Devnet) -> None:
     assert info["required"] == 371_354_166
     assert control.do_top_up_reserve(contract, 371_354_166)["reserve"] == 871_354_166
     assert control.do_investment(contract)["required"] == 0
+
+
+@needs_host
+def test_paydate_reads_its_own_contract(devnet: Devnet, settings: Settings) -> None:
+    settings.SOROBAN_RPC_URL, settings.STELLAR_NETWORK = devnet.soroban.url, "local"
+    control = devnet.control
+    made = control.do_create_investment(return_type=2)
+    contract = made["contract"]
+    first = control.do_invest(contract, 1_000 * WHOLE)
+    control.do_invest(contract, 250 * WHOLE)
+    control.do_top_up_reserve(contract, 100 * WHOLE)
+    control.do_stellar_call(contract, "process_investor_payment", [1])
+    read = read_investment(contract, owner=made["owner"])
+    assert (read.interface_version, read.status, read.token["symbol"]) == ("2", "ACTIVE", "USDC")
+    book = read_investments(contract)
+    assert (book.is_exact, [one.token_id for one in book.investments]) == (True, [1, 2])
+    terms = make_terms(
+        rate_basis_points=book.rate_basis_points,
+        return_months=book.return_months,
+        return_type=book.return_type,
+        claim_block_days=book.claim_block_days,
+        pays_rest=book.is_exact,
+    )
+    investments = [make_investment(terms, asdict(one)) for one in book.investments]
+    assert investments[0].paid == first["regular_payment"]
+    assert investments[0].holder == first["investor"]
+    status = control.do_stellar_status()
+    due = due_within(investments, status["closed"], 7 * 86_400).units
+    assert reserve_shortfall(contract).units == max(0, due - book.balances.reserve_units)
 
 
 @needs_host

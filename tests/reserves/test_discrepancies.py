@@ -23,7 +23,8 @@ COUPON = 49_750_000
 DEPOSITED = 9_950_000_000
 horizons = st.one_of(st.just(WEEK), st.integers(0, 120 * DAY))
 reserves = st.one_of(st.just(0), st.integers(-(10**9), 10**31), st.integers(I128.low, I128.high))
-keyings = st.sampled_from(ClaimsBy)
+DEPLOYED = (ClaimsBy.TOKEN_ID, ClaimsBy.ADDRESS)
+keyings = st.sampled_from(DEPLOYED)
 TOO_HIGH = {Cause.FINISHED, Cause.BLOCK_IGNORED}
 TOO_LOW = {Cause.NOT_FORESEEN, Cause.OVERWRITTEN, Cause.COUNTED_ONCE, Cause.PRINCIPAL}
 
@@ -201,7 +202,7 @@ def test_a_reserve_no_contract_can_hold_is_refused() -> None:
 
 @given(contract=contracts(), reserve=reserves)
 def test_the_contracts_answer_is_computed_exactly(contract: ModelContract, reserve: int) -> None:
-    for claims_by in ClaimsBy:
+    for claims_by in DEPLOYED:
         answer = contract_answer(contract.investments, contract.now, reserve, claims_by=claims_by)
         assert answer == contract.check(reserve, is_older=claims_by is ClaimsBy.ADDRESS)
 

@@ -34,6 +34,7 @@ CODES = {
     31: "GoalAlreadyReached",
     32: "AmountToInvestMustBeGreaterThanZero",
     33: "AmountMustBePositive",
+    34: "InterestRateTooHigh",
     35: "TooManyReturnMonths",
     36: "ClaimBlockTooLong",
     37: "HorizonTooLong",

@@ -32,11 +32,30 @@ class Frame:
         return xdr.SorobanAuthorizedFunction(kind, contract_fn=call)
 
 
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """The making of a contract from code, with what its constructor takes."""
+
+    arguments: xdr.CreateContractArgsV2
+    is_plain: bool
+    contract: str = ""
+    function: str = "create_contract"
+
+    def to_xdr(self) -> xdr.SorobanAuthorizedFunction:
+        kinds = xdr.SorobanAuthorizedFunctionType
+        if self.is_plain:
+            plain = xdr.CreateContractArgs(self.arguments.contract_id_preimage, self.arguments.executable)
+            kind = kinds.SOROBAN_AUTHORIZED_FUNCTION_TYPE_CREATE_CONTRACT_HOST_FN
+            return xdr.SorobanAuthorizedFunction(kind, create_contract_host_fn=plain)
+        kind = kinds.SOROBAN_AUTHORIZED_FUNCTION_TYPE_CREATE_CONTRACT_V2_HOST_FN
+        return xdr.SorobanAuthorizedFunction(kind, create_contract_v2_host_fn=self.arguments)
+
+
 @dataclass(slots=True)
 class Asked:
     """A call that needs somebody's authorisation, and the calls below it that need it too."""
 
-    frame: Frame
+    frame: Frame | Creation
     below: list["Asked"] = field(default_factory=list)
 
     def to_xdr(self) -> xdr.SorobanAuthorizedInvocation:
@@ -49,7 +68,7 @@ class Recorder:
     def __init__(self) -> None:
         self.trees: dict[str, list[Asked]] = {}
 
-    def ask(self, address: str, stack: Sequence[Frame]) -> None:
+    def ask(self, address: str, stack: Sequence[Frame | Creation]) -> None:
         roots = self.trees.setdefault(address, [])
         above = roots
         for frame in stack[:-1]:

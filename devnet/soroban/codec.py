@@ -25,11 +25,17 @@ def given(value: Value | None) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version of a ledger entry. `live_until` is the last ledger it lives in; None lives for ever."""
+    """One version of a ledger entry. `live_until` is the last ledger it lives in; None lives for ever. Without data
+    it was removed.
+    """
 
     data: str
     modified: int
     live_until: int | None
+
+    @property
+    def is_removed(self) -> bool:
+        return not self.data
 
     def is_archived(self, ledger: int) -> bool:
         return self.live_until is not None and self.live_until < ledger
@@ -162,7 +168,7 @@ def diagnostic_event(contract: str, topics: Iterable[xdr.SCVal], data: xdr.SCVal
 def _event(
     kind: xdr.ContractEventType, contract: str, topics: Iterable[xdr.SCVal], data: xdr.SCVal
 ) -> xdr.ContractEvent:
-    contract_id = xdr.ContractID(xdr.Hash(StrKey.decode_contract(contract)))
+    contract_id = xdr.ContractID(xdr.Hash(StrKey.decode_contract(contract))) if contract else None
     body = xdr.ContractEventBody(0, xdr.ContractEventV0(list(topics), data))
     return xdr.ContractEvent(_V0, contract_id, kind, body)
 

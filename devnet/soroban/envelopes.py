@@ -16,6 +16,7 @@ from stellar_sdk import (
 )
 from stellar_sdk.exceptions import BadSignatureError, SdkError
 
+from devnet.soroban import creating
 from devnet.soroban.auth import Frame
 from devnet.soroban.codec import PASSPHRASE, AccountState, given
 from devnet.soroban.fees import BASE_FEE, resource_fee
@@ -57,6 +58,15 @@ class Submitted:
         if not StrKey.is_valid_contract(contract):
             return None
         return Frame(contract, call.function_name.sc_symbol.decode(), tuple(call.args))
+
+    @property
+    def function(self) -> xdr.HostFunction | None:
+        """What is to be run: a call, an upload, or the making of a contract; None for anything else."""
+        operation = self.operation if self.envelope.transaction.operations else None
+        if not isinstance(operation, InvokeHostFunction):
+            return None
+        function = operation.host_function
+        return function if self.frame is not None or creating.is_known(function) else None
 
     @property
     def subject(self) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from stellar_sdk import ExtendFootprintTTL, InvokeHostFunction, RestoreFootprint, scval, xdr
 
 from devnet.faults import FaultBoard
-from devnet.soroban import codec, investment, results, token
+from devnet.soroban import codec, compiled, creating, exact, investment, results, token
 from devnet.soroban.auth import Frame, NotAuthorised, enforce
-from devnet.soroban.codec import Entry
+from devnet.soroban.codec import Entry, given
 from devnet.soroban.envelopes import Submitted
 from devnet.soroban.host import Functions, Host, Moment, Trap
 from devnet.soroban.store import Store
@@ -19,6 +19,8 @@ CODES = (token.CODE, investment.CODE)
 _MODELS: dict[bytes, Functions] = {
     codec.code_hash(token.CODE): token.FUNCTIONS,
     codec.code_hash(investment.CODE): investment.FUNCTIONS,
+    compiled.hash_of("token"): token.COMPILED_FUNCTIONS,
+    compiled.hash_of("investment"): exact.FUNCTIONS,
 }
 
 
@@ -93,8 +95,7 @@ class Executor:
     def _invoke(
         self, submitted: Submitted, entries: Sequence[xdr.SorobanAuthorizationEntry], moment: Moment
     ) -> Outcome:
-        frame = submitted.frame
-        if frame is None:
+        if submitted.function is None:
             return Outcome(results.not_invoked(_Invoke.INVOKE_HOST_FUNCTION_MALFORMED), False)
         read_only, read_write = keys_of(submitted)
         stale = any(self._is_stale(key, moment.ledger) for key in (*read_only, *read_write))
@@ -107,10 +108,11 @@ class Executor:
             allowed=frozenset((*read_only, *read_write)),
         )
         try:
-            value = call(host, frame, submitted.source, entries)
+            value = run(host, submitted)
+            grant(host, submitted.source, entries)
             _check_writes(host, read_write)
         except Trap as trap:
-            diagnostics = [*host.diagnostics, results.error_event(trap, frame)]
+            diagnostics = [*host.diagnostics, results.error_event(trap, submitted.frame)]
             code = _Invoke.INVOKE_HOST_FUNCTION_TRAPPED
             return Outcome(results.not_invoked(code), False, diagnostics=diagnostics)
         result = results.invoked(value, host.events)
@@ -149,16 +151,20 @@ class Executor:
         return trips
 
 
-def call(
-    host: Host, frame: Frame, source: str, entries: Sequence[xdr.SorobanAuthorizationEntry]
-) -> xdr.SCVal:
-    """Raises Trap, also where an authorisation is missing."""
-    value = host.invoke(frame.contract, frame.function, frame.arguments)
+def run(host: Host, submitted: Submitted) -> xdr.SCVal:
+    """Raises Trap."""
+    frame = submitted.frame
+    if frame is None:
+        return creating.run(host, given(submitted.function))
+    return host.invoke(frame.contract, frame.function, frame.arguments)
+
+
+def grant(host: Host, source: str, entries: Sequence[xdr.SorobanAuthorizationEntry]) -> None:
+    """Raises Trap where an authorisation is missing."""
     try:
         enforce(host.recorder, entries, source=source, ledger=host.moment.ledger, journal=Nonces(host))
     except (NotAuthorised, ValueError) as error:
         raise Trap("Error(Auth, InvalidAction)", str(error)) from error
-    return value
 
 
 def keys_of(submitted: Submitted) -> tuple[list[str], list[str]]:

@@ -1,5 +1,6 @@
 """What a contract's function may do: read and write its storage, call others, ask for authorisation, emit."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,14 +9,17 @@ from typing import Any
 from stellar_sdk import scval, xdr
 
 from devnet.soroban import codec
-from devnet.soroban.auth import Frame, Recorder
+from devnet.soroban.auth import Creation, Frame, Recorder
 from devnet.soroban.codec import Entry
 
 DAY_LEDGERS = 17_280
 MAX_TTL = 3_110_400
+# How long a new entry lives at least, its first ledger included.
+MIN_PERSISTENT_TTL = 2_073_600
 INSTANCE_TTL = (15 * DAY_LEDGERS, 30 * DAY_LEDGERS)
 PERSISTENT_TTL = (90 * DAY_LEDGERS, 180 * DAY_LEDGERS)
 _I128 = range(-(2**127), 2**127)
+_CONTRACT_ERROR = re.compile(r"Error\(Contract, #(\d+)\)")
 
 
 class Trap(Exception):
@@ -25,6 +29,12 @@ class Trap(Exception):
         super().__init__(reason)
         self.reason = reason
         self.why = why
+
+    @property
+    def code(self) -> int | None:
+        """The number of a contract's own error; None for the host's."""
+        found = _CONTRACT_ERROR.fullmatch(self.reason)
+        return int(found[1]) if found else None
 
 
 def failure(code: int) -> Trap:
@@ -60,21 +70,28 @@ class Host:
     extended: dict[str, int] = field(default_factory=dict)
     events: list[xdr.ContractEvent] = field(default_factory=list)
     diagnostics: list[xdr.DiagnosticEvent] = field(default_factory=list)
-    stack: list[Frame] = field(default_factory=list)
+    stack: list[Frame | Creation] = field(default_factory=list)
 
     def invoke(self, contract: str, function: str, arguments: Sequence[xdr.SCVal]) -> xdr.SCVal:
         """Raises Trap."""
         frame = Frame(contract, function, tuple(arguments))
         self._note("fn_call", frame, scval.to_vec(list(arguments)))
-        with self._entered(frame):
+        with self.entered(frame):
             result = self._run(frame)
         self._note("fn_return", frame, result)
         return result
+
+    def has_constructor(self, contract: str) -> bool:
+        entry = codec.given(self.get(codec.instance_key(contract)))
+        code_hash, _ = codec.instance_parts(codec.data_value(entry.data))
+        return "__constructor" in (self.functions_of(code_hash) or {})
 
     def _run(self, frame: Frame) -> xdr.SCVal:
         trap = self.trips(frame) if len(self.stack) == 1 else None
         if trap:
             raise trap
+        if frame.function.startswith("__") and not isinstance(self.caller(), Creation):
+            raise Trap("Error(Context, InvalidAction)", "can't invoke a reserved function directly")
         instance = self.get(codec.instance_key(frame.contract))
         if instance is None:
             raise Trap(
@@ -93,9 +110,13 @@ class Host:
         contract.save()
         return result
 
+    def caller(self) -> Frame | Creation | None:
+        """Who called what runs now; None when a transaction did."""
+        return self.stack[-2] if len(self.stack) > 1 else None
+
     def get(self, key: str) -> Entry | None:
         if key in self.written:
-            return self.written[key]
+            return None if self.written[key].is_removed else self.written[key]
         if key not in self.read:
             self.read[key] = self.read_entry(key)
         return self.read[key]
@@ -103,6 +124,10 @@ class Host:
     def put(self, key: str, data: str, live_until: int | None) -> None:
         self.get(key)
         self.written[key] = Entry(data, self.moment.ledger, live_until)
+
+    def remove(self, key: str) -> None:
+        self.get(key)
+        self.written[key] = Entry("", self.moment.ledger, None)
 
     def extend(self, key: str, threshold: int, wanted: int) -> None:
         """Moves the end of life to `wanted` ledgers from now once fewer than `threshold` are left."""
@@ -115,7 +140,8 @@ class Host:
 
     def require_auth(self, address: str) -> None:
         """A contract authorises what it calls itself; everybody else is asked."""
-        is_own_call = len(self.stack) > 1 and self.stack[-2].contract == address
+        caller = self.caller()
+        is_own_call = isinstance(caller, Frame) and caller.contract == address
         if not is_own_call and not self.is_waived:
             self.recorder.ask(address, self.stack)
 
@@ -127,12 +153,12 @@ class Host:
         touched = dict(self.written)
         for key, until in self.extended.items():
             entry = touched.get(key) or self.read.get(key)
-            if entry:
+            if entry and not entry.is_removed:
                 touched[key] = Entry(entry.data, self.moment.ledger, until)
         return touched
 
     @contextmanager
-    def _entered(self, frame: Frame) -> Iterator[None]:
+    def entered(self, frame: Frame | Creation) -> Iterator[None]:
         self.stack.append(frame)
         try:
             yield
@@ -170,6 +196,17 @@ class Contract:
         self._storage[name] = value
         self._is_changed = True
 
+    def remove(self, name: str) -> None:
+        if self._storage.pop(name, None) is not None:
+            self._is_changed = True
+
+    def replace_code(self, code_hash: bytes) -> None:
+        """From the next call on."""
+        if self.host.get(codec.code_key(code_hash)) is None:
+            raise Trap("Error(Storage, MissingValue)", "Wasm does not exist")
+        self.code_hash = code_hash
+        self._is_changed = True
+
     def save(self) -> None:
         if self._is_changed:
             key = codec.instance_key(self.address)
@@ -188,9 +225,12 @@ class Contract:
     def set_persistent(self, key: xdr.SCVal, value: xdr.SCVal) -> None:
         name = codec.data_key(self.address, key)
         known = self.host.get(name)
-        until = known.live_until if known else self.host.moment.ledger + PERSISTENT_TTL[1]
+        until = known.live_until if known else self.host.moment.ledger + MIN_PERSISTENT_TTL - 1
         self.host.put(name, codec.data_entry(name, value), until)
         self.host.extend(name, *PERSISTENT_TTL)
+
+    def remove_persistent(self, key: xdr.SCVal) -> None:
+        self.host.remove(codec.data_key(self.address, key))
 
     def emit(self, *topics: xdr.SCVal, data: xdr.SCVal) -> None:
         self.host.emit(self.address, topics, data)

@@ -72,14 +72,17 @@ def meta(
     return xdr.TransactionMeta(4, v4=body).to_xdr()
 
 
-def error_event(trap: Trap, frame: Frame) -> xdr.DiagnosticEvent:
+def error_event(trap: Trap, frame: Frame | None) -> xdr.DiagnosticEvent:
     topics = [scval.to_symbol("error"), _error(trap.reason)]
-    return codec.diagnostic_event(frame.contract, topics, scval.to_string(trap.why or trap.reason))
+    return codec.diagnostic_event(
+        frame.contract if frame else "", topics, scval.to_string(trap.why or trap.reason)
+    )
 
 
-def error_text(trap: Trap, frame: Frame) -> str:
+def error_text(trap: Trap, frame: Frame | None) -> str:
     """As simulateTransaction tells it."""
-    line = f'contract:{frame.contract}, topics:[error, {trap.reason}], data:"{trap.why or trap.reason}"'
+    place = f"contract:{frame.contract}, " if frame else ""
+    line = f'{place}topics:[error, {trap.reason}], data:"{trap.why or trap.reason}"'
     return f"HostError: {trap.reason}\n\nEvent log (newest first):\n   0: [Diagnostic Event] {line}\n"
 
 

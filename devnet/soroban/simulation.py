@@ -6,9 +6,9 @@ from typing import Any
 from stellar_sdk import InvokeHostFunction, RestoreFootprint, xdr
 
 from devnet.soroban import codec, fees, results
-from devnet.soroban.auth import Frame, NotAuthorised, address_credentials, enforce, recorded
+from devnet.soroban.auth import Frame, address_credentials, recorded
 from devnet.soroban.envelopes import Submitted
-from devnet.soroban.execution import Executor, Nonces, keys_of
+from devnet.soroban.execution import Executor, grant, keys_of, run
 from devnet.soroban.host import Host, Moment, Trap
 
 Answer = dict[str, Any]
@@ -23,15 +23,17 @@ def simulate(
     operation, frame = submitted.operation, submitted.frame
     if not isinstance(operation, InvokeHostFunction):
         return _footprint_only(executor, submitted, moment)
-    if frame is None:
-        return {"error": "HostError: Error(Context, InvalidAction)\n\nonly contract calls are modelled here"}
+    if submitted.function is None:
+        return {
+            "error": "HostError: Error(Context, InvalidAction)\n\nthis host function is not modelled here"
+        }
     subject = f"simulateTransaction {submitted.subject}"
     host = executor.host(moment, phase="simulate", subject=subject)
     is_enforced = bool(operation.auth) or auth_mode == "enforce"
     try:
-        value = host.invoke(frame.contract, frame.function, frame.arguments)
+        value = run(host, submitted)
         if is_enforced:
-            _enforce(host, operation.auth, submitted.source)
+            grant(host, submitted.source, operation.auth)
     except Trap as trap:
         return _failed(host, frame, trap)
     entries = (
@@ -44,13 +46,6 @@ def simulate(
         "events": [event.to_xdr() for event in host.diagnostics] + _as_diagnostics(host),
     }
     return answer | _restoration(host, frame, moment, executor.seems_archived(subject))
-
-
-def _enforce(host: Host, entries: Sequence[xdr.SorobanAuthorizationEntry], source: str) -> None:
-    try:
-        enforce(host.recorder, entries, source=source, ledger=host.moment.ledger, journal=Nonces(host))
-    except NotAuthorised as error:
-        raise Trap("Error(Auth, InvalidAction)", str(error)) from error
 
 
 def _needs(host: Host, entries: Sequence[xdr.SorobanAuthorizationEntry]) -> Answer:
@@ -71,9 +66,9 @@ def _offer(wanted: xdr.SorobanResources) -> Answer:
     return {"transactionData": data.to_xdr(), "minResourceFee": str(data.resource_fee.int64)}
 
 
-def _restoration(host: Host, frame: Frame, moment: Moment, is_switched_on: bool) -> Answer:
+def _restoration(host: Host, frame: Frame | None, moment: Moment, is_switched_on: bool) -> Answer:
     stale = [key for key, entry in host.read.items() if entry and entry.is_archived(moment.ledger)]
-    if is_switched_on and not stale:
+    if is_switched_on and not stale and frame is not None:
         stale = [codec.instance_key(frame.contract)]
     if not stale:
         return {}
@@ -90,7 +85,7 @@ def _footprint_only(executor: Executor, submitted: Submitted, moment: Moment) ->
     return _offer(fees.resources(read_only, read_write, entries, written)) | {"events": []}
 
 
-def _failed(host: Host, frame: Frame, trap: Trap) -> Answer:
+def _failed(host: Host, frame: Frame | None, trap: Trap) -> Answer:
     events = [*host.diagnostics, results.error_event(trap, frame)]
     return {"error": results.error_text(trap, frame), "events": [event.to_xdr() for event in events]}
 

@@ -77,6 +77,10 @@ class Store:
 
     def entry(self, key: str, ledger: int) -> Entry | None:
         """The entry as it was after this ledger. Mostly its newest version is wanted, which is kept at hand."""
+        found = self._at(key, ledger)
+        return None if found is None or found.is_removed else found
+
+    def _at(self, key: str, ledger: int) -> Entry | None:
         newest = self._newest.get(key) or self._version(key, NO_LIMIT)
         if newest is None or newest.modified > ledger:
             return newest and self._version(key, ledger)

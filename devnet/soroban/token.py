@@ -10,6 +10,7 @@ from devnet.soroban.host import Contract, Functions, Trap, i128
 CODE = b"\0asm\1\0\0\0" + b"\0\x06\x05token"
 BALANCE_IS_NOT_SUFFICIENT = 10
 NEGATIVE_AMOUNT = 8
+ACCOUNT_IS_FROZEN = 11
 
 
 def storage(name: str, symbol: str, decimals: int) -> dict[str, xdr.SCVal]:
@@ -61,6 +62,8 @@ def _transfer(me: Contract, arguments: Sequence[xdr.SCVal]) -> xdr.SCVal:
     me.host.require_auth(giver)
     if amount < 0:
         raise _failure(NEGATIVE_AMOUNT)
+    if _is_frozen(me, giver) or _is_frozen(me, taker):
+        raise _failure(ACCOUNT_IS_FROZEN)
     if balance_of(me, giver) < amount:
         raise _failure(BALANCE_IS_NOT_SUFFICIENT)
     _add(me, giver, -amount)
@@ -89,4 +92,60 @@ FUNCTIONS: Functions = {
     "balance": _balance,
     "transfer": _transfer,
     "mint": _mint,
+}
+
+
+# -- the compiled token of local networks, which has an administrator
+
+
+def _construct(me: Contract, arguments: Sequence[xdr.SCVal]) -> xdr.SCVal:
+    admin, decimal, name, symbol = arguments
+    me.set("Admin", admin)
+    me.set("Metadata", scval.to_struct({"decimal": decimal, "name": name, "symbol": symbol}))
+    me.stay_alive()
+    return xdr.SCVal(xdr.SCValType.SCV_VOID)
+
+
+def _by_admin(me: Contract) -> None:
+    me.host.require_auth(me.get("Admin").address)
+    me.stay_alive()
+
+
+def _transfer_alive(me: Contract, arguments: Sequence[xdr.SCVal]) -> xdr.SCVal:
+    me.host.require_auth(address_of(arguments[0]))
+    me.stay_alive()
+    return _transfer(me, arguments)
+
+
+def _mint_by_admin(me: Contract, arguments: Sequence[xdr.SCVal]) -> xdr.SCVal:
+    _by_admin(me)
+    amount = scval.from_int128(arguments[1])
+    if amount < 0:
+        raise _failure(NEGATIVE_AMOUNT)
+    _add(me, address_of(arguments[0]), amount)
+    me.emit(scval.to_symbol("mint"), arguments[0], data=arguments[1])
+    return xdr.SCVal(xdr.SCValType.SCV_VOID)
+
+
+def _set_frozen(me: Contract, arguments: Sequence[xdr.SCVal]) -> xdr.SCVal:
+    _by_admin(me)
+    me.set_persistent(_frozen_key(address_of(arguments[0])), arguments[1])
+    return xdr.SCVal(xdr.SCValType.SCV_VOID)
+
+
+def _is_frozen(me: Contract, address: str) -> bool:
+    value = me.get_persistent(_frozen_key(address))
+    return value is not None and scval.from_bool(value)
+
+
+def _frozen_key(address: str) -> xdr.SCVal:
+    return scval.to_enum("Frozen", scval.to_address(address))
+
+
+COMPILED_FUNCTIONS: Functions = {
+    **FUNCTIONS,
+    "__constructor": _construct,
+    "mint": _mint_by_admin,
+    "set_frozen": _set_frozen,
+    "transfer": _transfer_alive,
 }

@@ -1,0 +1,80 @@
+"""Uploading code and making contracts of it: what host functions other than a call do."""
+
+import hashlib
+
+from stellar_sdk import Address, StrKey, scval, xdr
+
+from devnet.soroban import codec
+from devnet.soroban.auth import Creation
+from devnet.soroban.codec import given
+from devnet.soroban.host import MIN_PERSISTENT_TTL, Host, Trap
+
+WASM = b"\0asm\1\0\0\0"
+_Kind = xdr.HostFunctionType
+_FROM_ADDRESS = xdr.ContractIDPreimageType.CONTRACT_ID_PREIMAGE_FROM_ADDRESS
+
+
+def is_known(function: xdr.HostFunction) -> bool:
+    """Whether it is one of these, and not of a token of the network itself."""
+    if function.type is _Kind.HOST_FUNCTION_TYPE_UPLOAD_CONTRACT_WASM:
+        return True
+    made = _creation(function)
+    return made is not None and made.contract_id_preimage.type is _FROM_ADDRESS
+
+
+def run(host: Host, function: xdr.HostFunction) -> xdr.SCVal:
+    """Raises Trap."""
+    made = _creation(function)
+    if made is None:
+        return _upload(host, given(function.wasm))
+    return _create(host, made, is_plain=function.create_contract is not None)
+
+
+def _creation(function: xdr.HostFunction) -> xdr.CreateContractArgsV2 | None:
+    if function.create_contract is not None:
+        plain = function.create_contract
+        return xdr.CreateContractArgsV2(plain.contract_id_preimage, plain.executable, [])
+    return function.create_contract_v2
+
+
+def _upload(host: Host, code: bytes) -> xdr.SCVal:
+    if not code.startswith(WASM):
+        raise Trap("Error(WasmVm, InvalidAction)", "the code is no wasm module")
+    key = codec.code_key(codec.code_hash(code))
+    if host.get(key) is None:
+        host.put(key, codec.code_entry(code), host.moment.ledger + MIN_PERSISTENT_TTL - 1)
+    return scval.to_bytes(codec.code_hash(code))
+
+
+def _create(host: Host, made: xdr.CreateContractArgsV2, *, is_plain: bool) -> xdr.SCVal:
+    source = given(made.contract_id_preimage.from_address)
+    contract = contract_of(made.contract_id_preimage)
+    creation = Creation(made, is_plain)
+    with host.entered(creation):
+        host.require_auth(Address.from_xdr_sc_address(source.address).address)
+        _put_instance(host, contract, given(made.executable.wasm_hash).hash)
+        if host.has_constructor(contract):
+            host.invoke(contract, "__constructor", made.constructor_args)
+        elif made.constructor_args:
+            raise Trap("Error(Context, MissingValue)", "the contract has no constructor")
+    return scval.to_address(contract)
+
+
+def contract_of(preimage: xdr.ContractIDPreimage) -> str:
+    """The address of what is made from this, as the network computes it."""
+    network = hashlib.sha256(codec.PASSPHRASE.encode()).digest()
+    image = xdr.HashIDPreimage(
+        xdr.EnvelopeType.ENVELOPE_TYPE_CONTRACT_ID,
+        contract_id=xdr.HashIDPreimageContractID(xdr.Hash(network), preimage),
+    )
+    return StrKey.encode_contract(hashlib.sha256(image.to_xdr_bytes()).digest())
+
+
+def _put_instance(host: Host, contract: str, code_hash: bytes) -> None:
+    key = codec.instance_key(contract)
+    if host.get(key) is not None:
+        raise Trap("Error(Storage, ExistingValue)", "contract already exists")
+    if host.get(codec.code_key(code_hash)) is None:
+        raise Trap("Error(Storage, MissingValue)", "Wasm does not exist")
+    value = codec.instance_value(code_hash, {})
+    host.put(key, codec.data_entry(key, value), host.moment.ledger + MIN_PERSISTENT_TTL - 1)

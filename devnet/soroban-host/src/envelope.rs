@@ -142,7 +142,7 @@ impl Submitted {
         if offered < self.fixed_fee(fees, 0).0 {
             return Some(TransactionResultResult::TxSorobanInvalid);
         }
-        let is_low = (self.transaction.fee as i64) < offered + BASE_FEE;
+        let is_low = (self.transaction.fee as i64) - BASE_FEE < offered;
         is_low.then_some(TransactionResultResult::TxInsufficientFee)
     }
 

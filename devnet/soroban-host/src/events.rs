@@ -55,7 +55,7 @@ fn range(asked: &Value, cursor: Option<&str>, oldest: u32, latest: u32) -> Resul
     };
     match end {
         Some(end) if end <= start => Err(invalid("endLedger must be after startLedger".into())),
-        Some(end) => Ok((String::new(), start as u32, latest.min(end as u32 - 1))),
+        Some(end) => Ok((String::new(), start as u32, (end - 1).min(latest as u64) as u32)),
         None => Ok((String::new(), start as u32, latest)),
     }
 }

@@ -1,6 +1,6 @@
 //! A Stellar network of one, with the real Soroban host, behind the JSON-RPC of the public service. On loopback only.
 //!
-//!     paydate-soroban-host --dir DIR [--port PORT] [--clock FILE]
+//!     paydate-soroban-host --dir DIR [--port PORT] [--clock FILE] [--tether]
 
 mod clock;
 mod codec;
@@ -8,7 +8,9 @@ mod config;
 mod envelope;
 mod events;
 mod host;
+mod lifetimes;
 mod network;
+mod owner;
 mod rpc;
 mod store;
 mod timeline;
@@ -16,10 +18,15 @@ mod timeline;
 use clock::Clock;
 use host::Executor;
 use network::Network;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::fs::{create_dir_all, File};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
 use store::Store;
 use timeline::Timeline;
 use tiny_http::{Header, Method, Response, Server};
@@ -28,6 +35,8 @@ struct Arguments {
     dir: PathBuf,
     port: u16,
     clock: PathBuf,
+    /// Whether it ends with its standard input, and so with whoever started it.
+    is_tethered: bool,
 }
 
 fn main() -> ExitCode {
@@ -50,12 +59,15 @@ fn run() -> Result<(), String> {
     let store = Rc::new(store);
     let executor = Executor::new(store.clone()).map_err(|error| format!("{error:?}"))?;
     let network = Network::new(store, timeline, executor).map_err(|error| error.to_string())?;
-    serve(network, arguments.port)
+    let server = Server::http(("127.0.0.1", arguments.port)).map_err(|error| format!("port {}: {error}", arguments.port))?;
+    let server = Arc::new(server);
+    end_when_told(&server, arguments.is_tethered)?;
+    serve(network, &server);
+    Ok(())
 }
 
 /// One request after another: a call takes milliseconds, and nothing has to be locked.
-fn serve(mut network: Network, port: u16) -> Result<(), String> {
-    let server = Server::http(("127.0.0.1", port)).map_err(|error| format!("port {port}: {error}"))?;
+fn serve(mut network: Network, server: &Server) {
     println!("ready http://{}", server.server_addr());
     let kind = Header::from_bytes("Content-Type", "application/json").expect("a header of plain text");
     for mut request in server.incoming_requests() {
@@ -68,18 +80,37 @@ fn serve(mut network: Network, port: u16) -> Result<(), String> {
         // Who has gone away meanwhile needs no answer.
         let _ = request.respond(response.with_header(kind.clone()));
     }
+}
+
+/// Lets the server answer what it has begun, and then no more.
+fn end_when_told(server: &Arc<Server>, is_tethered: bool) -> Result<(), String> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
+    let told = server.clone();
+    thread::spawn(move || signals.forever().for_each(|_| told.unblock()));
+    if is_tethered {
+        let alone = server.clone();
+        thread::spawn(move || {
+            // Whether it was closed or broke, nobody is there any more.
+            let _ = io::copy(&mut io::stdin(), &mut io::sink());
+            alone.unblock();
+        });
+    }
     Ok(())
 }
 
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let mut found = Arguments { dir: PathBuf::new(), port: 0, clock: PathBuf::from("/nonexistent") };
+    let mut found = Arguments { dir: PathBuf::new(), port: 0, clock: PathBuf::from("/nonexistent"), is_tethered: false };
     while let Some(name) = given.next() {
+        if name == "--tether" {
+            found.is_tethered = true;
+            continue;
+        }
         let value = given.next().ok_or_else(|| format!("{name} needs a value"))?;
         match name.as_str() {
             "--dir" => found.dir = value.into(),
             "--port" => found.port = value.parse().map_err(|_| format!("not a port: {value}"))?,
             "--clock" => found.clock = value.into(),
-            _ => return Err(format!("unknown argument {name}; there are --dir, --port and --clock")),
+            _ => return Err(format!("unknown argument {name}; there are --dir, --port, --clock and --tether")),
         }
     }
     if found.dir.as_os_str().is_empty() {

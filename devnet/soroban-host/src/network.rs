@@ -151,14 +151,16 @@ impl Network {
         })
     }
 
-    /// Makes the account, or adds to it, in a ledger that closes at once.
-    pub fn fund(&mut self, account: &AccountId, stroops: i64) -> Result<()> {
+    /// Makes the account, or adds to it, in a ledger that closes at once. False if it cannot hold so much.
+    pub fn fund(&mut self, account: &AccountId, stroops: i64) -> Result<bool> {
         let anchor = self.timeline.at_once();
         let known = self.account(account)?;
         let mut entry = known.unwrap_or_else(|| new_account(account, (anchor.sequence as i64) << 32));
-        entry.balance += stroops;
+        let Some(balance) = entry.balance.checked_add(stroops) else { return Ok(false) };
+        entry.balance = balance;
         self.write_account(entry, anchor.sequence)?;
-        self.close(anchor)
+        self.close(anchor)?;
+        Ok(true)
     }
 
     fn write_account(&self, account: AccountEntry, ledger: u32) -> Result<()> {

@@ -1,16 +1,16 @@
 //! JSON-RPC 2.0: the methods of the public service, and a few of the development network's owner.
 
-use crate::codec::{header, ledger_hash, read, text, text_of, LIMITS};
+use crate::codec::{header, ledger_hash, read, text, LIMITS};
 use crate::config::{BASE_FEE, PASSPHRASE, PROTOCOL};
 use crate::envelope::Submitted;
 use crate::host::Moment;
 use crate::network::Network;
+use crate::owner;
 use crate::store::Entry;
 use crate::timeline::RETENTION;
 use serde_json::{json, Map, Value};
 use soroban_env_host::e2e_invoke::RecordingInvocationAuthMode;
 use soroban_env_host::xdr::*;
-use stellar_strkey::ed25519;
 
 pub const INVALID_REQUEST: i64 = -32600;
 const NO_METHOD: i64 = -32601;
@@ -73,15 +73,15 @@ fn dispatch(network: &mut Network, method: &str, params: &Value) -> Shown {
         "sendTransaction" => send(network, params),
         "getTransaction" => transaction(network, params),
         "getEvents" => events(network, params),
-        "devnet_status" => status(network),
-        "devnet_closeLedgers" => close_ledgers(network, params),
-        "devnet_fund" => fund(network, params),
-        "devnet_setEntryTtl" => set_entry_ttl(network, params),
+        "devnet_status" => owner::status(network),
+        "devnet_closeLedgers" => owner::close_ledgers(network, params),
+        "devnet_fund" => owner::fund(network, params),
+        "devnet_setEntryTtl" => owner::set_entry_ttl(network, params),
         _ => Err(RpcError { code: NO_METHOD, message: "method not found".into() }),
     }
 }
 
-fn latest(network: &Network) -> u32 {
+pub fn latest(network: &Network) -> u32 {
     network.timeline.latest().sequence
 }
 
@@ -150,7 +150,7 @@ fn ledger_entries(network: &Network, params: &Value) -> Shown {
     Ok(json!({"entries": entries, "latestLedger": latest(network)}))
 }
 
-fn ledger_key(asked: &Value) -> Result<LedgerKey, RpcError> {
+pub fn ledger_key(asked: &Value) -> Result<LedgerKey, RpcError> {
     let asked = asked.as_str().unwrap_or_default();
     let key: LedgerKey =
         read(asked).map_err(|error| invalid(format!("cannot unmarshal key value {asked}: {error}")))?;
@@ -298,45 +298,4 @@ fn included(body: &Value) -> Value {
 fn events(network: &Network, params: &Value) -> Shown {
     let (oldest, ledger) = (network.timeline.oldest(), latest(network));
     Ok(with(crate::events::get_events(&network.store, params, oldest, ledger)?, range(network)))
-}
-
-// -- the owner of the development network
-
-fn status(network: &Network) -> Shown {
-    let anchor = network.timeline.latest();
-    let waiting = network.store.waiting()?.len();
-    Ok(json!({"ledger": anchor.sequence, "closed": anchor.closed, "waiting": waiting}))
-}
-
-fn close_ledgers(network: &mut Network, params: &Value) -> Shown {
-    for _ in 0..params["count"].as_u64().unwrap_or(1) {
-        network.close_at_once()?;
-    }
-    status(network)
-}
-
-fn fund(network: &mut Network, params: &Value) -> Shown {
-    let account = params["account"].as_str().unwrap_or_default();
-    let key = ed25519::PublicKey::from_string(account).map_err(|_| invalid(format!("not an account: {account}")))?;
-    let Some(stroops) = params["stroops"].as_i64().filter(|stroops| *stroops > 0) else {
-        return Err(invalid("stroops must be a number above 0".into()));
-    };
-    let account = AccountId(PublicKey::PublicKeyTypeEd25519(Uint256(key.0)));
-    network.fund(&account, stroops)?;
-    status(network)
-}
-
-fn set_entry_ttl(network: &mut Network, params: &Value) -> Shown {
-    let name = crate::codec::bytes(&ledger_key(&params["key"])?);
-    let until = params["liveUntilLedger"].as_u64().and_then(|until| u32::try_from(until).ok());
-    let Some(until) = until else { return Err(invalid("liveUntilLedger must be a ledger's number".into())) };
-    match network.store.entry(&name)? {
-        Some(entry) if entry.live_until.is_some() => {
-            let entry = Entry { live_until: Some(until), modified: latest(network) + 1, ..entry };
-            network.store.put_entry(&name, &entry)?;
-            network.close_at_once()?;
-            status(network)
-        }
-        _ => Err(invalid(format!("there is no such entry with a life of its own: {}", text_of(&name)))),
-    }
 }

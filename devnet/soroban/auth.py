@@ -87,7 +87,11 @@ class Journal(Protocol):
 
 
 class NotAuthorised(Exception):
-    """The text says who did not authorise what."""
+    """The text says who did not authorise what; `kind` is the host's word for it."""
+
+    def __init__(self, text: str, *, kind: str = "InvalidAction") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 def recorded(recorder: Recorder, source: str, *, upgraded: bool) -> list[xdr.SorobanAuthorizationEntry]:
@@ -158,9 +162,9 @@ def _check(entry: xdr.SorobanAuthorizationEntry, ledger: int, journal: Journal) 
     until = given.signature_expiration_ledger.uint32
     nonce = nonce_key(given.address, given.nonce.int64)
     if until < ledger:
-        raise NotAuthorised("the signature of an authorisation has expired")
+        raise NotAuthorised("the signature of an authorisation has expired", kind="InvalidInput")
     if journal.has(nonce):
-        raise NotAuthorised("the nonce of an authorisation was used before")
+        raise NotAuthorised("the nonce of an authorisation was used before", kind="ExistingValue")
     if not _is_signed(entry, given, until):
         raise NotAuthorised("the signature of an authorisation is wrong")
     journal.note(nonce, until)

@@ -161,6 +161,10 @@ def contract_event(contract: str, topics: Iterable[xdr.SCVal], data: xdr.SCVal) 
     return _event(xdr.ContractEventType.CONTRACT, contract, topics, data)
 
 
+def system_event(contract: str, topics: Iterable[xdr.SCVal], data: xdr.SCVal) -> xdr.ContractEvent:
+    return _event(xdr.ContractEventType.SYSTEM, contract, topics, data)
+
+
 def diagnostic_event(contract: str, topics: Iterable[xdr.SCVal], data: xdr.SCVal) -> xdr.DiagnosticEvent:
     return xdr.DiagnosticEvent(False, _event(xdr.ContractEventType.DIAGNOSTIC, contract, topics, data))
 

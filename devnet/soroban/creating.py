@@ -1,6 +1,7 @@
 """Uploading code and making contracts of it: what host functions other than a call do."""
 
 import hashlib
+from collections.abc import Sequence
 
 from stellar_sdk import Address, StrKey, scval, xdr
 
@@ -54,10 +55,20 @@ def _create(host: Host, made: xdr.CreateContractArgsV2, *, is_plain: bool) -> xd
         host.require_auth(Address.from_xdr_sc_address(source.address).address)
         _put_instance(host, contract, given(made.executable.wasm_hash).hash)
         if host.has_constructor(contract):
-            host.invoke(contract, "__constructor", made.constructor_args)
+            _construct(host, contract, made.constructor_args)
         elif made.constructor_args:
             raise Trap("Error(Context, MissingValue)", "the contract has no constructor")
     return scval.to_address(contract)
+
+
+def _construct(host: Host, contract: str, arguments: Sequence[xdr.SCVal]) -> None:
+    """The code of a constructor's own refusal does not reach the caller."""
+    try:
+        host.invoke(contract, "__constructor", arguments)
+    except Trap as trap:
+        if trap.code is None:
+            raise
+        raise Trap("Error(Context, InvalidAction)", "the constructor failed") from trap
 
 
 def contract_of(preimage: xdr.ContractIDPreimage) -> str:

@@ -163,7 +163,9 @@ def grant(host: Host, source: str, entries: Sequence[xdr.SorobanAuthorizationEnt
     """Raises Trap where an authorisation is missing."""
     try:
         enforce(host.recorder, entries, source=source, ledger=host.moment.ledger, journal=Nonces(host))
-    except (NotAuthorised, ValueError) as error:
+    except NotAuthorised as error:
+        raise Trap(f"Error(Auth, {error.kind})", str(error)) from error
+    except ValueError as error:
         raise Trap("Error(Auth, InvalidAction)", str(error)) from error
 
 

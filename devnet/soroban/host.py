@@ -106,7 +106,7 @@ class Host:
         try:
             result = function(contract, frame.arguments)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise Trap("Error(Value, UnexpectedType)", str(error)) from error
+            raise Trap("Error(WasmVm, InvalidAction)", str(error)) from error
         contract.save()
         return result
 
@@ -136,7 +136,7 @@ class Host:
             return
         until = self.extended.get(key, entry.live_until)
         if until - self.moment.ledger < threshold:
-            self.extended[key] = max(until, self.moment.ledger + wanted)
+            self.extended[key] = max(until, self.moment.ledger + min(wanted, MAX_TTL - 1))
 
     def require_auth(self, address: str) -> None:
         """A contract authorises what it calls itself; everybody else is asked."""
@@ -204,6 +204,8 @@ class Contract:
         """From the next call on."""
         if self.host.get(codec.code_key(code_hash)) is None:
             raise Trap("Error(Storage, MissingValue)", "Wasm does not exist")
+        topics = [scval.to_symbol("executable_update"), _executable(self.code_hash), _executable(code_hash)]
+        self.host.events.append(codec.system_event(self.address, topics, scval.to_vec([])))
         self.code_hash = code_hash
         self._is_changed = True
 
@@ -234,6 +236,10 @@ class Contract:
 
     def emit(self, *topics: xdr.SCVal, data: xdr.SCVal) -> None:
         self.host.emit(self.address, topics, data)
+
+
+def _executable(code_hash: bytes) -> xdr.SCVal:
+    return scval.to_vec([scval.to_symbol("Wasm"), scval.to_bytes(code_hash)])
 
 
 def i128(value: int) -> xdr.SCVal:

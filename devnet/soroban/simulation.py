@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stellar_sdk import InvokeHostFunction, RestoreFootprint, xdr
+from stellar_sdk import ExtendFootprintTTL, InvokeHostFunction, xdr
 
 from devnet.soroban import codec, fees, results
 from devnet.soroban.auth import Frame, address_credentials, recorded
@@ -77,12 +77,22 @@ def _restoration(host: Host, frame: Frame | None, moment: Moment, is_switched_on
 
 
 def _footprint_only(executor: Executor, submitted: Submitted, moment: Moment) -> Answer:
-    read_only, read_write = keys_of(submitted)
-    host = executor.host(moment)
-    entries = [host.get(key) for key in (*read_only, *read_write)]
-    is_restoration = isinstance(submitted.operation, RestoreFootprint)
-    written = [entry for entry in entries if entry] if is_restoration else []
-    return _offer(fees.resources(read_only, read_write, entries, written)) | {"events": []}
+    """Only the keys that the operation would change are offered; what it cannot change is refused."""
+    operation, host = submitted.operation, executor.host(moment)
+    keys = [key for part in keys_of(submitted) for key in part]
+    found = {key: host.get(key) for key in keys}
+    if isinstance(operation, ExtendFootprintTTL):
+        if gone := [key for key, entry in found.items() if entry and entry.is_archived(moment.ledger)]:
+            return {"error": f"the entry must be restored before it can be extended: {gone[0]}"}
+        until = moment.ledger + operation.extend_to
+        short = [key for key, entry in found.items() if entry and (entry.live_until or until) < until]
+        wanted = fees.resources(sorted(short), [], [found[key] for key in short], [])
+        return _offer(wanted) | {"events": []}
+    if missing := [key for key, entry in found.items() if entry is None]:
+        return {"error": f"there is no entry to restore: {missing[0]}"}
+    gone = [key for key, entry in found.items() if entry and entry.is_archived(moment.ledger)]
+    entries = [entry for key in gone if (entry := found[key])]
+    return _offer(fees.resources([], sorted(gone), entries, entries)) | {"events": []}
 
 
 def _failed(host: Host, frame: Frame | None, trap: Trap) -> Answer:

@@ -21,7 +21,7 @@ use network::Network;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::fs::{create_dir_all, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::thread;
 use store::Store;
 use timeline::Timeline;
-use tiny_http::{Header, Method, Response, Server};
+use tiny_http::{Method, Request, Server};
 
 struct Arguments {
     dir: PathBuf,
@@ -69,17 +69,25 @@ fn run() -> Result<(), String> {
 /// One request after another: a call takes milliseconds, and nothing has to be locked.
 fn serve(mut network: Network, server: &Server) {
     println!("ready http://{}", server.server_addr());
-    let kind = Header::from_bytes("Content-Type", "application/json").expect("a header of plain text");
     for mut request in server.incoming_requests() {
         let mut body = String::new();
         let is_read = request.as_reader().read_to_string(&mut body).is_ok();
-        let response = match request.method() {
-            Method::Post if is_read => Response::from_string(rpc::answer(&mut network, &body)),
-            _ => Response::from_string("only POST").with_status_code(405),
+        let (status, answer) = match request.method() {
+            Method::Post if is_read => ("200 OK", rpc::answer(&mut network, &body)),
+            _ => ("405 Method Not Allowed", "only POST".into()),
         };
         // Who has gone away meanwhile needs no answer.
-        let _ = request.respond(response.with_header(kind.clone()));
+        let _ = respond(request, status, &answer);
     }
+}
+
+/// In one piece: the second of two would wait until the client has confirmed the first, which it is slow to do.
+fn respond(request: Request, status: &str, answer: &str) -> io::Result<()> {
+    let length = answer.len();
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+    let mut client = request.into_writer();
+    client.write_all(&[head.as_bytes(), answer.as_bytes()].concat())?;
+    client.flush()
 }
 
 /// Lets the server answer what it has begun, and then no more.

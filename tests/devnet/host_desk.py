@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stellar_sdk import (
+    Asset,
     Keypair,
     SorobanDataBuilder,
     SorobanServer,
@@ -56,11 +57,17 @@ class HostDesk:
         return self.rpc.prepare_transaction(self.unprepared("check_reserve_balance", until=until))
 
     def unprepared(
-        self, function: str, arguments: Sequence[xdr.SCVal] = (), *, until: int = 0
+        self, function: str, arguments: Sequence[xdr.SCVal] = (), *, contract: str = "", until: int = 0
     ) -> TransactionEnvelope:
         builder = self._builder(until)
-        builder.append_invoke_contract_function_op(self.contract, function, list(arguments))
+        builder.append_invoke_contract_function_op(contract or self.contract, function, list(arguments))
         return builder.build()
+
+    def native_contract(self) -> TransactionEnvelope:
+        """The making of the native asset's own contract, prepared and signed."""
+        builder = self._builder(0)
+        builder.append_create_stellar_asset_contract_from_asset_op(Asset.native())
+        return self.signed(self.rpc.prepare_transaction(builder.build()))
 
     def on_entry(self, key: str, *, extend_to: int = 0) -> TransactionEnvelope:
         """The life of one entry extended to so many ledgers from now, or the entry restored; prepared and signed."""

@@ -1,13 +1,16 @@
 """The real Soroban host as a JSON-RPC server: what it executes, what it refuses, and what it still knows after -9."""
 
+import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stellar_sdk import Keypair, TransactionEnvelope, scval, xdr
+from stellar_sdk import Asset, Keypair, TransactionEnvelope, scval, xdr
+from stellar_sdk.contract import ContractClient
 from stellar_sdk.exceptions import SorobanRpcErrorResponse
 from stellar_sdk.soroban_rpc import EventFilter, EventFilterType
 
@@ -122,6 +125,41 @@ def test_time_moves_with_the_clock(desk: HostDesk) -> None:
     assert after.sequence - before.sequence >= DAY // 5
     assert after.close_time is not None and before.close_time is not None
     assert after.close_time - before.close_time >= DAY - 5
+
+
+def test_the_native_asset_gets_its_contract(desk: HostDesk) -> None:
+    made = desk.settle(desk.native_contract())
+    assert made.status.value == "SUCCESS"
+    contract = returned(made).address
+    assert contract == Asset.native().contract_id(codec.PASSPHRASE)
+    before = desk.operations.account(desk.owner.public_key)["stroops"]
+    receiver = desk.made["project"]
+    held = desk.operations.account(receiver)["stroops"]
+    people = [scval.to_address(one) for one in (desk.owner.public_key, receiver)]
+    sent = desk.unprepared("transfer", [*people, scval.to_int128(WHOLE)], contract=contract)
+    answer = desk.settle(desk.signed(desk.rpc.prepare_transaction(sent)))
+    assert answer.status.value == "SUCCESS"
+    assert answer.result_xdr is not None
+    charged = xdr.TransactionResult.from_xdr(answer.result_xdr).fee_charged.int64
+    assert desk.operations.account(desk.owner.public_key)["stroops"] == before - WHOLE - charged
+    assert desk.operations.account(receiver)["stroops"] == held + WHOLE
+
+
+def test_an_authorisation_serves_once(desk: HostDesk) -> None:
+    payer = Keypair.random()
+    desk.operations.fund(payer.public_key)
+    client = ContractClient(desk.contract, desk.host.url, codec.PASSPHRASE)
+    call = client.invoke(
+        "check_reserve_balance", source=payer.public_key, signer=payer, transaction_timeout=10 * DAY
+    )
+    assert call.needs_non_invoker_signing_by() == {desk.owner.public_key}
+    call.authorize(desk.owner, valid_for_ledger_count=100).prepare().sign(force=True)
+    envelope = call.built_transaction
+    assert envelope is not None
+    assert desk.settle(envelope).status.value == "SUCCESS"
+    envelope.transaction.sequence += 1
+    again = desk.settle(desk.signed(envelope, payer))
+    assert inner_code(again.result_xdr) == "INVOKE_HOST_FUNCTION_TRAPPED"
 
 
 # -- what it does not take
@@ -276,6 +314,20 @@ def test_a_call_restores_what_it_needs_itself(desk: HostDesk) -> None:
 
 
 # -- the process
+
+
+def test_an_answer_comes_in_one_piece(desk: HostDesk) -> None:
+    """A second piece would wait for the client's kernel, which confirms the first one late."""
+    question = {"transaction": desk.unprepared("check_reserve_balance").to_xdr()}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "simulateTransaction", "params": question})
+    request = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    host, port = desk.host.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as line:
+        for _ in range(2):
+            line.sendall(request)
+            head, _, answer = line.recv(1 << 16).partition(b"\r\n\r\n")
+            assert f"Content-Length: {len(answer)}".encode() in head
+            assert len(answer) > 1_024 and "results" in json.loads(answer)["result"]
 
 
 def test_what_was_accepted_survives_a_kill(desk: HostDesk) -> None:

@@ -8,16 +8,27 @@ from pathlib import Path
 import pytest
 
 from devnet.hosted.process import PROGRAM
+from tests.soroban.conformance.histories import History
 from tests.soroban.conformance.peers import Host, Model, running
 from tests.soroban.conformance.script import Case, Script, begin
 
 LEAST_CASES = 60
+SEEDS = range(6)
+needs_host = pytest.mark.skipif(
+    not PROGRAM.exists(), reason="the real Soroban host is not built: make soroban-host (needs cargo)"
+)
 
 
 def cases_of(kind: type[Model] | type[Host], directory: Path) -> list[Case]:
     with running(kind, directory) as peer:
         begin(peer, time.time_ns())
         return list(Script(peer).cases())
+
+
+def histories_of(kind: type[Model] | type[Host], directory: Path, seed: int) -> list[Case]:
+    with running(kind, directory) as peer:
+        begin(peer, time.time_ns())
+        return list(History(peer, seed).cases())
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +42,7 @@ def test_the_script_reaches_every_refusal_of_the_contract(of_model: list[Case]) 
     assert [code for code in codes if f"#{code})" not in answers] == []
 
 
-@pytest.mark.skipif(
-    not PROGRAM.exists(), reason="the real Soroban host is not built: make soroban-host (needs cargo)"
-)
+@needs_host
 def test_model_and_host_agree(
     of_model: list[Case], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +58,24 @@ def test_model_and_host_agree(
     ]
     assert not apart, "\n".join(apart)
     assert len(pairs) >= LEAST_CASES
+
+
+@needs_host
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_histories_agree(seed: int, tmp_path: Path) -> None:
+    assert_same(*(histories_of(kind, tmp_path / kind.name, seed) for kind in (Model, Host)))
+
+
+@needs_host
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_random_histories_agree(seed: int, tmp_path: Path) -> None:
+    assert_same(*(histories_of(kind, tmp_path / kind.name, seed) for kind in (Model, Host)))
+
+
+def assert_same(of_model: list[Case], of_host: list[Case]) -> None:
+    for one, other in zip(of_model, of_host, strict=True):
+        assert one == other
 
 
 def table(results: list[tuple[str, bool]]) -> str:

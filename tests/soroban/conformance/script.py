@@ -115,6 +115,17 @@ class Script:
         places = [_ADDRESS(self.owner.public_key), _ADDRESS(self.project), _ADDRESS(self.token)]
         return self.create(self.owner, "investment", salt, [*places, *words, self.terms(**changes)])
 
+    def upload(self, name: str) -> None:
+        builder = self.hands.builder(self.admin)
+        envelope = builder.append_upload_contract_wasm_op(compiled.code_of(name)).build()
+        self.hands.settled(self.hands.prepared(self.admin, envelope))
+
+    def made_token(self) -> str:
+        arguments = [_ADDRESS(self.admin.public_key), _U32(7), _STRING("USD Coin"), _STRING("USDC")]
+        envelope = self.create(self.admin, "token", 1, arguments)
+        answer = self.hands.settled(self.hands.prepared(self.admin, envelope))
+        return scval.from_address(xdr.SCVal.from_xdr(answer["value"])).address
+
     def made(self, salt: int, **changes: int) -> str:
         envelope = self.hands.prepared(self.owner, self.investment(salt, **changes))
         answer = self.hands.settled(envelope)

@@ -485,48 +485,36 @@ def _stored(name: str) -> Body:
     return lambda me, given: me.raw(name) or VOID
 
 
-def _counted(body: Body, count: int) -> Body:
-    """The host refuses another number of arguments before anything runs."""
-
-    def checked(me: Contract, given: Values) -> xdr.SCVal:
-        if len(given) != count:
-            raise Trap("Error(WasmVm, UnexpectedSize)", "wrong number of arguments")
-        return body(me, given)
-
-    return checked
-
-
-_BODIES: Mapping[str, tuple[int, Body]] = {
-    "__constructor": (7, _construct),
-    "accept_ownership": (0, _accept_ownership),
-    "add_company_transfer": (1, _add_company_transfer),
-    "balance": (1, lambda me, given: _U32(_held(me, address_of(given[0])))),
-    "book_surplus": (0, _book_surplus),
-    "check_reserve_balance": (0, _check),
-    "check_reserve_balance_within": (1, _check_within),
-    "claim": (1, _claim),
-    "get_books": (0, _get_books),
-    "get_contract_balance": (0, _stored("ContractBalances")),
-    "get_contract_data": (0, _stored("ContractData")),
-    "get_investment": (1, _get_investment),
-    "get_owner": (0, _stored("Owner")),
-    "get_reserve_status": (1, _get_reserve_status),
-    "invest": (2, _invest),
-    "move_funds_to_the_reserve": (1, _move_funds),
-    "name": (0, lambda me, given: _metadata(me, "name")),
-    "owner_of": (1, lambda me, given: _ADDRESS(_holder(me, scval.from_uint32(given[0])))),
-    "pause": (1, _pause),
-    "paused": (0, _stored("Paused")),
-    "process_investor_payment": (1, _process_one),
-    "process_investor_payments": (1, _process_many),
-    "single_withdrawn": (1, _single_withdrawn),
-    "symbol": (0, lambda me, given: _metadata(me, "symbol")),
-    "token_uri": (1, _token_uri),
-    "transfer": (3, _pass_on),
-    "transfer_ownership": (2, _transfer_ownership),
-    "unpause": (1, _unpause),
-    "upgrade": (1, _upgrade),
-    "version": (0, _stored("Version")),
-    "withdraw_commission": (2, _withdraw_commission),
+FUNCTIONS: Functions = {
+    "__constructor": _construct,
+    "accept_ownership": _accept_ownership,
+    "add_company_transfer": _add_company_transfer,
+    "balance": lambda me, given: _U32(_held(me, address_of(given[0]))),
+    "book_surplus": _book_surplus,
+    "check_reserve_balance": _check,
+    "check_reserve_balance_within": _check_within,
+    "claim": _claim,
+    "get_books": _get_books,
+    "get_contract_balance": _stored("ContractBalances"),
+    "get_contract_data": _stored("ContractData"),
+    "get_investment": _get_investment,
+    "get_owner": _stored("Owner"),
+    "get_reserve_status": _get_reserve_status,
+    "invest": _invest,
+    "move_funds_to_the_reserve": _move_funds,
+    "name": lambda me, given: _metadata(me, "name"),
+    "owner_of": lambda me, given: _ADDRESS(_holder(me, scval.from_uint32(given[0]))),
+    "pause": _pause,
+    "paused": _stored("Paused"),
+    "process_investor_payment": _process_one,
+    "process_investor_payments": _process_many,
+    "single_withdrawn": _single_withdrawn,
+    "symbol": lambda me, given: _metadata(me, "symbol"),
+    "token_uri": _token_uri,
+    "transfer": _pass_on,
+    "transfer_ownership": _transfer_ownership,
+    "unpause": _unpause,
+    "upgrade": _upgrade,
+    "version": _stored("Version"),
+    "withdraw_commission": _withdraw_commission,
 }
-FUNCTIONS: Functions = {name: _counted(body, count) for name, (count, body) in _BODIES.items()}

@@ -19,8 +19,8 @@ CODES = (token.CODE, investment.CODE)
 _MODELS: dict[bytes, Functions] = {
     codec.code_hash(token.CODE): token.FUNCTIONS,
     codec.code_hash(investment.CODE): investment.FUNCTIONS,
-    compiled.hash_of("token"): token.COMPILED_FUNCTIONS,
-    compiled.hash_of("investment"): exact.FUNCTIONS,
+    compiled.hash_of("token"): compiled.guarded("token", token.COMPILED_FUNCTIONS),
+    compiled.hash_of("investment"): compiled.guarded("investment", exact.FUNCTIONS),
 }
 
 

@@ -229,7 +229,10 @@ fn simulated_call(
     let is_enforced = !call.auth.is_empty() || params["authMode"] == "enforce";
     let auth = match is_enforced {
         true => RecordingInvocationAuthMode::Enforcing(call.auth.to_vec()),
-        false => RecordingInvocationAuthMode::recording(true, params["useUpgradedAuth"] != false),
+        false => {
+            let is_root_only = params["authMode"] != "record_allow_nonroot";
+            RecordingInvocationAuthMode::recording(is_root_only, params["useUpgradedAuth"] != false)
+        },
     };
     let found = match network.executor.simulate_call(call, &submitted.source, moment, auth) {
         Ok(found) => found,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devnet.hosted.process import PROGRAM
+from tests.soroban.conformance.archived import Archived
 from tests.soroban.conformance.histories import History
 from tests.soroban.conformance.peers import Host, Model, running
 from tests.soroban.conformance.script import Case, Script, begin
@@ -21,9 +22,9 @@ needs_host = pytest.mark.skipif(
 
 
 def cases_of(kind: type[Model] | type[Host], directory: Path) -> list[Case]:
-    """Of both scripts, each on a network of its own."""
+    """Of all scripts, each on a network of its own."""
     told: list[Case] = []
-    for script in (Script, Story):
+    for script in (Script, Story, Archived):
         with running(kind, directory / script.__name__) as peer:
             begin(peer, time.time_ns())
             told += script(peer).cases()

@@ -31,6 +31,18 @@ def run(host: Host, function: xdr.HostFunction) -> xdr.SCVal:
     return _create(host, made, is_plain=function.create_contract is not None)
 
 
+def make(host: Host, deployer: str, salt: bytes, code: bytes, arguments: Sequence[xdr.SCVal]) -> str:
+    """The address of a new contract; its code is uploaded if it is not there. Raises Trap."""
+    _upload(host, code)
+    source = xdr.ContractIDPreimageFromAddress(Address(deployer).to_xdr_sc_address(), xdr.Uint256(salt))
+    preimage = xdr.ContractIDPreimage(_FROM_ADDRESS, from_address=source)
+    executable = xdr.ContractExecutable(
+        xdr.ContractExecutableType.CONTRACT_EXECUTABLE_WASM, wasm_hash=xdr.Hash(codec.code_hash(code))
+    )
+    made = xdr.CreateContractArgsV2(preimage, executable, list(arguments))
+    return codec.address_of(_create(host, made, is_plain=False))
+
+
 def _creation(function: xdr.HostFunction) -> xdr.CreateContractArgsV2 | None:
     if function.create_contract is not None:
         plain = function.create_contract

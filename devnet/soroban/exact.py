@@ -116,6 +116,11 @@ def _status(me: Contract, seconds: int) -> dict[str, int]:
     }
 
 
+def missing(me: Contract) -> int:
+    """What a check answers now."""
+    return _status(me, HORIZON)["missing"]
+
+
 def _shown(values: Mapping[str, int]) -> xdr.SCVal:
     return scval.to_struct(
         {name: _U64(value) if name == "through_ts" else i128(value) for name, value in values.items()}

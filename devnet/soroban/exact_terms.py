@@ -1,14 +1,21 @@
 """The sums of Paydate's own investment contract, in raw token units and in integer division as its code does them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from devnet.soroban.host import failure
+from stellar_sdk import scval, xdr
+
+from devnet.soroban.host import failure, i128
 from devnet.soroban.params import ACTIVE
 from devnet.soroban.terms import COUPON, DAY, PERIOD, REVERSE_LOAN, Split
 
 MOST_RATE, MOST_MONTHS, MOST_BLOCK_DAYS = 90_000, 120, 3_660
 BLOCKED, CLAIMABLE, CASH_FLOWING, FINISHED = 1, 2, 4, 5
+_WRITERS: Mapping[str, Callable[[int], xdr.SCVal]] = {
+    "claim_block_days": scval.to_uint64,
+    "goal": i128,
+    "min_per_investment": i128,
+}
 _FIRST_TOKENS, _STEP_TOKENS, _LEAST, _MOST = 100, 400, 10, 60
 
 
@@ -27,6 +34,13 @@ def check(given: Mapping[str, Any]) -> None:
     for code, is_wrong in wrong:
         if is_wrong:
             raise failure(code)
+
+
+def arguments(owner: str, project: str, token: str, given: Mapping[str, int]) -> list[xdr.SCVal]:
+    """What the constructor takes; the name of the investments is one for local networks."""
+    names = [scval.to_string(text) for text in ("https://example.org", "Investment", "INV")]
+    fields = {name: _WRITERS.get(name, scval.to_uint32)(value) for name, value in given.items()}
+    return [*map(scval.to_address, (owner, project, token)), *names, scval.to_struct(fields)]
 
 
 def data(given: Mapping[str, Any], token: str, project: str) -> dict[str, Any]:

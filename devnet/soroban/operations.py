@@ -5,12 +5,13 @@ Each one runs in a ledger of its own that closes at once. Nobody's authorisation
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from stellar_sdk import Address, Keypair, StrKey, scval, xdr
 
 from devnet.operations import OperationFailed
-from devnet.soroban import books, codec, investment, terms, token
+from devnet.soroban import books, codec, compiled, creating, exact, exact_terms, investment, terms, token
 from devnet.soroban.codec import STROOPS, AccountState, Entry
 from devnet.soroban.host import DAY_LEDGERS, Contract, Host, Moment, Trap, i128
 from devnet.soroban.network import Network
@@ -97,16 +98,23 @@ class SorobanOperations:
         return self._create(token.CODE, storage)
 
     def create_investment(
-        self, *, owner: str, token: str = "", project: str = "", **params: Any
+        self, *, owner: str, token: str = "", project: str = "", version: int = 1, **params: Any
     ) -> dict[str, str]:
-        """A contract of this owner; `params` as InvestmentParams. Owner, token and project exist afterwards."""
+        """A contract of this owner; `params` as InvestmentParams. Owner, token and project exist afterwards.
+
+        Version 1 is the deployed family, 2 Paydate's own contract.
+        """
+        if version not in (1, exact.VERSION):
+            raise OperationFailed(f"there is no version {version} of the investment contract")
         wanted = InvestmentParams(**params)
         money = token or self.create_token()
         receiver = project or Keypair.random().public_key
         if owner.startswith("G"):
             self.make_sure(owner)
-        storage = books.storage(owner, wanted.data(money, receiver))
-        contract = self._create(investment.CODE, storage)
+        if version == exact.VERSION:
+            contract = self._make_exact(owner, receiver, money, wanted)
+        else:
+            contract = self._create(investment.CODE, books.storage(owner, wanted.data(money, receiver)))
         return {"contract": contract, "token": money, "project": receiver, "owner": owner}
 
     def create_investments(self, *, owner: str, count: int, **params: Any) -> dict[str, Any]:
@@ -150,7 +158,8 @@ class SorobanOperations:
 
     def set_answer(self, contract: str, units: int | None) -> None:
         """What check_reserve_balance answers from now on, any i128; None lets the contract speak again."""
-        self._known(contract)
+        if self._opened_now(contract).code_hash != codec.code_hash(investment.CODE):
+            raise OperationFailed("only contracts of the deployed family answer what they are told to")
         if units is not None and units not in range(-(2**127), 2**127):
             raise OperationFailed("an answer must fit into an i128")
         self._network.change(lambda moment: self._network.store.put_answer(contract, investment.CHECK, units))
@@ -207,9 +216,7 @@ class SorobanOperations:
                 "data": _native(me.get("ContractData")),
                 "balances": dict(me.get("ContractBalances")),
                 "claims": {str(number): dict(claim) for number, claim in claims.items()},
-                "required": terms.shortfall(
-                    claims.values(), me.get("ContractBalances")["reserve"], moment.seconds
-                ),
+                "required": _required(me),
                 "answer": self._network.store.answer(contract, investment.CHECK),
                 "live_until": entry.live_until if entry else None,
                 "ledger": moment.ledger,
@@ -219,6 +226,11 @@ class SorobanOperations:
 
     def _create(self, code: bytes, storage: Mapping[str, xdr.SCVal]) -> str:
         return self._create_many(code, storage, 1)[0]
+
+    def _make_exact(self, owner: str, project: str, token: str, wanted: InvestmentParams) -> str:
+        arguments = exact_terms.arguments(owner, project, token, asdict(wanted))
+        salt, code = secrets.token_bytes(32), compiled.code_of("investment")
+        return str(self._act(lambda host: creating.make(host, owner, salt, code, arguments)))
 
     def _create_many(self, code: bytes, storage: Mapping[str, xdr.SCVal], count: int) -> list[str]:
         value = codec.instance_value(codec.code_hash(code), storage)
@@ -255,14 +267,14 @@ class SorobanOperations:
         if entry is None:
             raise OperationFailed(f"there is no contract {contract}")
         me = Contract(host, contract, *codec.instance_parts(codec.data_value(entry.data)))
-        if me.code_hash != codec.code_hash(investment.CODE):
+        if me.code_hash not in (codec.code_hash(investment.CODE), compiled.hash_of("investment")):
             raise OperationFailed(f"{contract} is not an investment contract")
         return me
 
-    def _known(self, contract: str) -> None:
+    def _opened_now(self, contract: str) -> Contract:
         with self._network.current() as latest:
             host = self._network.executor.host(Moment(latest.sequence, latest.closed), is_waived=True)
-            self._opened(host, contract)
+            return self._opened(host, contract)
 
     def _key(self, contract: str, entry: str, ledger: int) -> str:
         if entry == "instance":
@@ -281,6 +293,13 @@ class SorobanOperations:
         if len(writers) != len(arguments):
             raise OperationFailed(f"{function} takes {len(writers)} arguments")
         return [write(argument) for write, argument in zip(writers, arguments, strict=True)]
+
+
+def _required(me: Contract) -> int:
+    if me.code_hash == compiled.hash_of("investment"):
+        return exact.missing(me)
+    claims, reserve = me.get("ClaimsMap") or {}, me.get("ContractBalances")["reserve"]
+    return terms.shortfall(claims.values(), reserve, me.now)
 
 
 def _plain(value: xdr.SCVal) -> Any:

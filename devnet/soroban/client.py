@@ -41,7 +41,8 @@ class StellarCalls:
     ) -> dict[str, str]:
         """`contract`, `token`, `project` and `owner`; the owner is the custody wallet on Stellar by default.
 
-        `params`: goal, i_rate, min_per_investment, claim_block_days, return_months, return_type (1 or 2).
+        `params`: goal, i_rate, min_per_investment, claim_block_days, return_months, return_type (1 or 2), and
+        version (1 of the deployed family, 2 Paydate's own contract; the real host has only the latter).
         """
         answer = self._ask("create_investment", owner=owner, token=token, project=project, **params)
         return cast(dict[str, str], answer)

@@ -20,10 +20,18 @@ def _investment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--block-days", type=int, default=params.claim_block_days)
     parser.add_argument("--months", type=int, default=params.return_months)
     parser.add_argument("--coupon", action="store_true", help="interest monthly, the principal at the end")
+    parser.add_argument(
+        "--version",
+        type=int,
+        choices=(1, 2),
+        help="1 as deployed in the field, 2 Paydate's own (default: 1 on the model, 2 on the real host)",
+    )
 
 
 def _make_investment(client: DevnetClient, options: argparse.Namespace) -> Any:
+    version = {"version": options.version} if options.version else {}
     return client.create_investment(
+        **version,
         owner=options.owner,
         token=options.token,
         goal=options.goal,

@@ -76,7 +76,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Of a contract's instance: the ledger through which it lives."""
+    """Of a contract's instance and code: the ledger through which both live."""
 
     live_until: int
     ledger: int
@@ -250,7 +250,7 @@ def _account(text: str) -> xdr.AccountEntry:
 
 
 def life_of(contract: str) -> Life | None:
-    """Of the contract's instance; None when there is no such contract."""
+    """Of the contract's instance or its code, whichever ends first; None when there is no such contract."""
     key = xdr.LedgerKey(
         type=xdr.LedgerEntryType.CONTRACT_DATA,
         contract_data=xdr.LedgerKeyContractData(
@@ -262,7 +262,21 @@ def life_of(contract: str) -> Life | None:
     answer = ask(lambda: server().get_ledger_entries([key]))
     if not answer.entries:
         return None
-    return Life(answer.entries[0].live_until_ledger or 0, answer.latest_ledger)
+    entry = answer.entries[0]
+    ends = [entry.live_until_ledger or 0, *_code_ends(entry.xdr)]
+    return Life(min(ends), answer.latest_ledger)
+
+
+def _code_ends(instance: str) -> list[int]:
+    """The ledger through which the instance's code lives; empty for a token of the network itself."""
+    data = parsed(lambda: xdr.LedgerEntryData.from_xdr(instance)).contract_data
+    executable = data.val.instance.executable if data and data.val.instance else None
+    if executable is None or executable.wasm_hash is None:
+        return []
+    code = xdr.LedgerKeyContractCode(hash=executable.wasm_hash)
+    key = xdr.LedgerKey(type=xdr.LedgerEntryType.CONTRACT_CODE, contract_code=code)
+    answer = ask(lambda: server().get_ledger_entries([key]))
+    return [entry.live_until_ledger or 0 for entry in answer.entries or []]
 
 
 def int128(value: xdr.SCVal) -> int:

@@ -76,6 +76,11 @@ def test_the_life_of_a_contract(world: World, contract: Contract) -> None:
     life = soroban.life_of(contract["contract"])
     assert life is not None and life.days_left >= 14 and not life.is_archived
 
+    world.control.do_archive(contract["contract"], "code", 17_280 * 3)
+    shorter = soroban.life_of(contract["contract"])
+    world.control.do_archive(contract["contract"], "code", 17_280 * 90)  # other contracts run the same code
+    assert shorter is not None and shorter.days_left in {2, 3}
+
     world.control.do_archive(contract["contract"])
     ended = soroban.life_of(contract["contract"])
     assert ended is not None and (ended.days_left, ended.is_archived) == (0, True)

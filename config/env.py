@@ -133,6 +133,11 @@ class Stellar(BaseModel):
     SOROBAN_MAX_FEE_STROOPS: int = Field(
         10_000_000, ge=100, description="Highest fee of one Stellar transaction, resources included."
     )
+    SOROBAN_MAX_RENT_FEE_STROOPS: int = Field(
+        1_000_000_000,
+        ge=100,
+        description="Highest fee of a Stellar transaction that uploads code, makes a contract or lengthens lives.",
+    )
     SOROBAN_MAX_INCLUSION_FEE_STROOPS: int = Field(
         1_000_000, ge=100, description="Most that is bid for a place in a ledger, whatever others pay."
     )

@@ -47,6 +47,7 @@ GROUPS: dict[str, tuple[Item, ...]] = {
         ("contracts.wallet", "Wallets", "wallet"),
         ("contracts.token", "Tokens", "toll"),
         ("contracts.deployment", "Deployments", "rocket_launch"),
+        ("contracts.investmentdeployment", "Investment deployments", "rocket"),
         ("contracts.holding", "Holdings", "groups"),
     ),
     "Processes": (

@@ -7,7 +7,14 @@ class ContractsConfig(AppConfig):
 
     def ready(self) -> None:
         from contracts import gates
-        from contracts.services import absence, deploying, deployment_steps, pausing
+        from contracts.services import (
+            absence,
+            deploying,
+            deploying_investments,
+            deployment_steps,
+            extending,
+            pausing,
+        )
 
         gates.register(absence.PROOF_PURPOSE, gate=absence.why_no_proof, handler=absence.tell_nobody)
         gates.register(pausing.PURPOSE, gate=pausing.why_not, handler=pausing.tell_nobody)
@@ -17,3 +24,10 @@ class ContractsConfig(AppConfig):
             handler=deploying.on_arrow,
             origin=deployment_steps.origin_of,
         )
+        gates.register(
+            deploying_investments.PURPOSE,
+            gate=deploying_investments.why_not,
+            handler=deploying_investments.on_arrow,
+            origin=deploying_investments.origin_of,
+        )
+        gates.register(extending.PURPOSE, gate=extending.why_not, handler=extending.tell_nobody)

@@ -2,7 +2,16 @@
 
 from celery import shared_task
 
-from contracts.services import deploying, fencing, notices, resolving, resolving_many, signing, sweeping
+from contracts.services import (
+    deploying,
+    deploying_investments,
+    fencing,
+    notices,
+    resolving,
+    resolving_many,
+    signing,
+    sweeping,
+)
 
 
 @shared_task(name="contracts.sign_transaction")
@@ -23,6 +32,11 @@ def resolve_sent(wallet_id: int) -> None:
 @shared_task(name="contracts.advance_deployment")
 def advance_deployment(pk: int) -> None:
     deploying.advance_deployment(pk)
+
+
+@shared_task(name="contracts.advance_investment_deployment")
+def advance_investment_deployment(pk: int) -> None:
+    deploying_investments.advance_investment_deployment(pk)
 
 
 @shared_task(name="contracts.sweep")

@@ -10,7 +10,7 @@ from config.doctor.findings import Finding, failed, from_sentence, ok, warning
 from config.doctor.registry import check
 from config.doctor.stellar import GROUP, NETWORK, RPC_FIX
 from contracts import clock
-from contracts.gateways import soroban
+from contracts.gateways import soroban, soroban_lives
 from contracts.models import Contract
 from contracts.services.networks import stellar_network
 from contracts.services.reading_investments import NotAnInvestment, read_investment
@@ -21,8 +21,7 @@ from reserves.services.ticketing import CHECKED, contracts_here
 
 SECONDS = 30.0
 REGISTER = "register it again with manage.py add_contract"
-RESTORE = "stellar contract restore --id {address}, then stellar contract extend; anybody may do both"
-EXTEND = "stellar contract extend --id {address}; anybody may do it"
+EXTEND = "manage.py extend_ttl {address}"
 FIXES = {
     Freshness.FAILED: "correct what the error names, as docs/troubleshooting.md says; manage.py "
     "check_payment_availability asks again",
@@ -71,11 +70,11 @@ def are_checked() -> Finding:
     seconds=SECONDS,
 )
 def could_be_checked(contract: Contract) -> Finding | list[Finding]:
-    life = soroban.life_of(contract.address)
+    life = soroban_lives.soonest_end(contract.address)
     if life is None:
         return failed(
             f"there is no contract {contract.address} on {contract.network}",
-            "check STELLAR_NETWORK; if it is right, its state is gone: stellar contract restore",
+            "check STELLAR_NETWORK; if it is right, its state is gone",
         )
     problems = [*_short_life(contract, life), *_not_ours(contract)]
     return problems or ok(f"its owner is its wallet, and its state is kept for another {life.days_left} days")
@@ -84,7 +83,7 @@ def could_be_checked(contract: Contract) -> Finding | list[Finding]:
 def _short_life(contract: Contract, life: soroban.Life) -> Iterator[Finding]:
     if life.is_archived:
         words = f"its state is archived since ledger {life.live_until}: no call can be made"
-        yield failed(words, RESTORE.format(address=contract.address))
+        yield failed(words, EXTEND.format(address=contract.address))
     elif life.days_left < settings.SOROBAN_LEAST_LIFE_DAYS:
         words = f"the network archives its state in {life.days_left} days"
         yield warning(words, EXTEND.format(address=contract.address))

@@ -33,6 +33,7 @@ from contracts.gateways.errors import Busy, OutcomeUnknown, Refused, Unavailable
 from contracts.gateways.soroban_errors import contract_failure
 from contracts.gateways.soroban_outcomes import result_code
 from contracts.gateways.soroban_rpc import ask, parsed, server
+from contracts.gateways.soroban_work import Creation, Extension, Restoration, Upload
 
 PASSPHRASES = {
     "public": Network.PUBLIC_NETWORK_PASSPHRASE,
@@ -53,6 +54,13 @@ class Call:
     contract: str
     function: str
     arguments: tuple[xdr.SCVal, ...] = ()
+
+    def add_to(self, builder: TransactionBuilder) -> None:
+        builder.append_invoke_contract_function_op(self.contract, self.function, list(self.arguments))
+
+
+# What one transaction does.
+Work = Call | Upload | Creation | Extension | Restoration
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,38 +135,42 @@ def simulate_as(source: str, call: Call) -> tuple[Answer, tuple[str, ...]]:
     return _answer(simulation), asked
 
 
-def prepare(call: Call, *, source: str, sequence: int, ends_at: int, begins_at: int = 0) -> Prepared:
+def prepare(work: Work, *, source: str, sequence: int, ends_at: int, begins_at: int = 0) -> Prepared:
     """The bytes to be stored and signed: `sequence` is the source's present one, times are Unix seconds (0: at once).
 
-    Raises ContractFailed when the call would fail, Refused with code RESTORE_NEEDED for archived state,
-    FEE_TOO_HIGH above SOROBAN_MAX_FEE_STROOPS, FOREIGN_AUTH when somebody else would have to sign as well.
+    Raises ContractFailed when the work would fail, Refused with code RESTORE_NEEDED for archived state,
+    FEE_TOO_HIGH above SOROBAN_MAX_FEE_STROOPS, or SOROBAN_MAX_RENT_FEE_STROOPS for what is no call, FOREIGN_AUTH when
+    somebody else would have to sign as well.
     """
-    envelope = _envelope(call, Account(source, sequence), lifetime=(begins_at, ends_at))
-    simulation = _simulate(envelope, call)
+    envelope = _envelope(work, Account(source, sequence), lifetime=(begins_at, ends_at))
+    simulation = _simulate(envelope, work)
     if simulation.restore_preamble is not None:
         raise Refused(
-            f"state of {call.contract} is archived; restore its footprint before it is called",
+            f"state of {work.contract} is archived; restore its footprint before it is called",
             code="RESTORE_NEEDED",
         )
     entries = _auth_entries(simulation)
     if any(_is_foreign(entry) for entry in entries):
         raise Refused(
-            f"{call.function} of {call.contract} wants the signature of another account than {source}",
+            f"{work.function} of {work.contract} wants the signature of another account than {source}",
             code="FOREIGN_AUTH",
         )
     _assemble(envelope, simulation, entries)
-    if envelope.transaction.fee > settings.SOROBAN_MAX_FEE_STROOPS:
-        raise Refused(
-            f"the network asks {envelope.transaction.fee:,} stroops, SOROBAN_MAX_FEE_STROOPS allows "
-            f"{settings.SOROBAN_MAX_FEE_STROOPS:,}",
-            code="FEE_TOO_HIGH",
-        )
+    _check_fee(envelope.transaction.fee, work)
     return Prepared(
         envelope.to_xdr_object().to_xdr_bytes(),
         envelope.hash(),
         envelope.transaction.fee,
         simulation.latest_ledger,
     )
+
+
+def _check_fee(stroops: int, work: Work) -> None:
+    """Rent for code and entries costs more than any call."""
+    name = "SOROBAN_MAX_FEE_STROOPS" if isinstance(work, Call) else "SOROBAN_MAX_RENT_FEE_STROOPS"
+    most = getattr(settings, name)
+    if stroops > most:
+        raise Refused(f"the network asks {stroops:,} stroops, {name} allows {most:,}", code="FEE_TOO_HIGH")
 
 
 def assemble(raw: bytes, *, account: str, signature: bytes) -> bytes:
@@ -249,36 +261,6 @@ def _account(text: str) -> xdr.AccountEntry:
     return account
 
 
-def life_of(contract: str) -> Life | None:
-    """Of the contract's instance or its code, whichever ends first; None when there is no such contract."""
-    key = xdr.LedgerKey(
-        type=xdr.LedgerEntryType.CONTRACT_DATA,
-        contract_data=xdr.LedgerKeyContractData(
-            contract=Address(contract).to_xdr_sc_address(),
-            key=xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE),
-            durability=xdr.ContractDataDurability.PERSISTENT,
-        ),
-    )
-    answer = ask(lambda: server().get_ledger_entries([key]))
-    if not answer.entries:
-        return None
-    entry = answer.entries[0]
-    ends = [entry.live_until_ledger or 0, *_code_ends(entry.xdr)]
-    return Life(min(ends), answer.latest_ledger)
-
-
-def _code_ends(instance: str) -> list[int]:
-    """The ledger through which the instance's code lives; empty for a token of the network itself."""
-    data = parsed(lambda: xdr.LedgerEntryData.from_xdr(instance)).contract_data
-    executable = data.val.instance.executable if data and data.val.instance else None
-    if executable is None or executable.wasm_hash is None:
-        return []
-    code = xdr.LedgerKeyContractCode(hash=executable.wasm_hash)
-    key = xdr.LedgerKey(type=xdr.LedgerEntryType.CONTRACT_CODE, contract_code=code)
-    answer = ask(lambda: server().get_ledger_entries([key]))
-    return [entry.live_until_ledger or 0 for entry in answer.entries or []]
-
-
 def int128(value: xdr.SCVal) -> int:
     """Exact, negative values included. Refused with code NOT_I128 for anything else."""
     try:
@@ -304,9 +286,9 @@ def reserve_shortfall(contract: str) -> ReserveAnswer:
 # -- the envelope
 
 
-def _envelope(call: Call, source: Account, *, lifetime: tuple[int, int]) -> TransactionEnvelope:
+def _envelope(work: Work, source: Account, *, lifetime: tuple[int, int]) -> TransactionEnvelope:
     builder = TransactionBuilder(source, passphrase(), base_fee=_BASE_FEE)
-    builder.append_invoke_contract_function_op(call.contract, call.function, list(call.arguments))
+    work.add_to(builder)
     return builder.add_time_bounds(*lifetime).build()
 
 
@@ -365,11 +347,11 @@ def _whose(entry: xdr.SorobanAuthorizationEntry, source: str) -> str:
 # -- answers
 
 
-def _simulate(envelope: TransactionEnvelope | str, call: Call) -> SimulateTransactionResponse:
+def _simulate(envelope: TransactionEnvelope | str, work: Work) -> SimulateTransactionResponse:
     # The SDK takes base64 as well, its annotation does not say so.
     simulation = ask(lambda: server().simulate_transaction(cast(TransactionEnvelope, envelope)))
     if simulation.error:
-        raise contract_failure(simulation.error, function=call.function, events=simulation.events or [])
+        raise contract_failure(simulation.error, function=work.function, events=simulation.events or [])
     return simulation
 
 

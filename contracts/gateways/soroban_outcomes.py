@@ -14,7 +14,7 @@ from contracts.gateways.soroban_rpc import ask, parsed, server
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A transaction that is in a ledger. `value` is the function's return value, None when it failed."""
+    """A transaction that is in a ledger. `value` is the function's return value, None when it failed or was none."""
 
     is_success: bool
     ledger: int
@@ -59,10 +59,16 @@ def _outcome(answer: GetTransactionResponse) -> Outcome:
         ledger=answer.ledger,
         closed_at=answer.create_at,
         fee_stroops=result.fee_charged.int64,
-        value=_return_value(answer) if is_success else None,
+        value=_return_value(answer) if is_success and _is_function(result) else None,
         code=code,
         text=text,
     )
+
+
+def _is_function(result: xdr.TransactionResult) -> bool:
+    """Lengthening and restoring lives returns nothing."""
+    inner = result.result.results[0].tr if result.result.results else None
+    return inner is None or inner.invoke_host_function_result is not None
 
 
 def _return_value(answer: GetTransactionResponse) -> xdr.SCVal:

@@ -1,5 +1,5 @@
 from contracts.models.control import AuditEvent, Hold
-from contracts.models.deployments import Deployment
+from contracts.models.deployments import Deployment, InvestmentDeployment
 from contracts.models.installation import Installation
 from contracts.models.leases import Leased
 from contracts.models.notices import Notice
@@ -25,6 +25,7 @@ __all__ = [
     "Hold",
     "Holding",
     "Installation",
+    "InvestmentDeployment",
     "KeyScheme",
     "Leased",
     "Network",

@@ -169,6 +169,7 @@ class Contract(models.Model):
             ("accept_deficit", "Can accept a deficit"),
             ("register_contract", "Can register a contract"),
             ("pause_contract", "Can pause and unpause a payout contract"),
+            ("extend_life", "Can lengthen the life of an investment contract"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["network", "address"], name="contract_once_per_network"),

@@ -1,5 +1,6 @@
 """Taking a contract into the books by itself: an investment contract of Stellar, or a payout contract of Hedera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -41,9 +42,16 @@ def add_contract(wanted: NewContract) -> Contract:
 
     Again: label, token and wallet follow, the status stays what it has become here.
     """
+    keep = read_contract(wanted)
+    with transaction.atomic():
+        return keep()
+
+
+def read_contract(wanted: NewContract) -> Callable[[], Contract]:
+    """As ``add_contract``, in two parts: reads the chain now, and gives what is to be called in a transaction."""
     _check(wanted)
-    add = _add_investment if wanted.kind == Kind.INVESTMENT else _add_payout_contract
-    return add(wanted)
+    read = _read_investment if wanted.kind == Kind.INVESTMENT else _read_payout_contract
+    return read(wanted)
 
 
 def _check(wanted: NewContract) -> None:
@@ -58,14 +66,12 @@ def _check(wanted: NewContract) -> None:
         raise NotRegistered("a payout contract names its token itself; leave the token out")
 
 
-def _add_investment(wanted: NewContract) -> Contract:
+def _read_investment(wanted: NewContract) -> Callable[[], Contract]:
     try:
         found = read_investment(wanted.address, owner=wanted.wallet.account, token=wanted.token)
     except NotAnInvestment as error:
         raise NotRegistered(str(error)) from error
-    with transaction.atomic():
-        row = _store_investment(found, wanted)
-        return _recorded(row, wanted)
+    return lambda: _recorded(_store_investment(found, wanted), wanted)
 
 
 def _store_investment(found: ReadInvestmentContract, wanted: NewContract) -> Contract:
@@ -88,16 +94,15 @@ def _store_investment(found: ReadInvestmentContract, wanted: NewContract) -> Con
     return row
 
 
-def _add_payout_contract(wanted: NewContract) -> Contract:
+def _read_payout_contract(wanted: NewContract) -> Callable[[], Contract]:
     try:
         found = read_payout_contract(wanted.address)
     except GatewayError as error:
         raise NotRegistered(
             f"the mirror node could not be asked: {error}; check HEDERA_MIRROR_URL"
         ) from error
-    with transaction.atomic():
-        row = store_payout_contract(found, wallet=wanted.wallet, label=wanted.label.strip())
-        return _recorded(row, wanted)
+    label = wanted.label.strip()
+    return lambda: _recorded(store_payout_contract(found, wallet=wanted.wallet, label=label), wanted)
 
 
 def _recorded(row: Contract, wanted: NewContract) -> Contract:

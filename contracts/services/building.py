@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from django.conf import settings
 
-from contracts import abi, clock
-from contracts.gateways import hedera, hedera_creating, soroban
+from contracts import abi, clock, wasm
+from contracts.gateways import hedera, hedera_creating, soroban, soroban_work
 from contracts.models import ContractTransaction
 
 Status = ContractTransaction.Status
@@ -144,7 +144,7 @@ def _on_stellar(row: ContractTransaction) -> Identity:
     seconds = settings.TRANSACTION_VALID_SECONDS
     sequence = soroban.sequence_of(row.wallet.account)
     prepared = soroban.prepare(
-        soroban.Call(row.target, row.function, soroban.arguments_of(row.arguments)),
+        _work_of(row),
         source=row.wallet.account,
         sequence=sequence,
         ends_at=begins_at + seconds,
@@ -157,6 +157,33 @@ def _on_stellar(row: ContractTransaction) -> Identity:
         "identified_at": clock.from_ns(now_ns),
     }
     return Identity(columns, SOROBAN, prepared.raw)
+
+
+def _work_of(row: ContractTransaction) -> soroban.Work:
+    """What an envelope of this row does. Raises ValueError for arguments that are none."""
+    if row.interface:
+        return soroban.Call(row.target, row.function, soroban.arguments_of(row.arguments))
+    return _WORK[row.function](row)
+
+
+def _creation(row: ContractTransaction) -> soroban_work.Creation:
+    code_hash, salt, *arguments = row.arguments
+    return soroban_work.Creation(
+        bytes.fromhex(code_hash), row.wallet.account, bytes.fromhex(salt), soroban.arguments_of(arguments)
+    )
+
+
+# By function, for what is no call of a contract. The code itself is not kept in the row: its hash names it.
+_WORK: dict[str, Callable[[ContractTransaction], soroban.Work]] = {
+    soroban_work.UPLOAD: lambda row: soroban_work.Upload(wasm.code_of(row.arguments[0])),
+    soroban_work.CREATE: _creation,
+    soroban_work.EXTEND: lambda row: soroban_work.Extension(
+        row.target, soroban_work.keys_of(row.arguments[1:]), int(row.arguments[0])
+    ),
+    soroban_work.RESTORE: lambda row: soroban_work.Restoration(
+        row.target, soroban_work.keys_of(row.arguments)
+    ),
+}
 
 
 def _open_of_source(row: ContractTransaction) -> ContractTransaction | None:

@@ -1,28 +1,23 @@
-"""Putting a payout contract on chain for an asset that has none: transaction after transaction, each recorded.
+"""Putting a payout contract on chain for an asset that has none.
 
-Where it stands is told by the transactions alone: a step whose subject has a successful attempt is done, for ever. So
-it goes on after any crash, and no step is done twice. The contract that comes along has no proxy: until it is
-initialised anybody could do that, so only our own successful call counts.
+The contract that comes along has no proxy: until it is initialised anybody could do that, so only our own successful
+call counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-import structlog
 from django.db import IntegrityError, transaction
 
-from contracts import clock
 from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.mirror import mirror
-from contracts.leases import lease
-from contracts.models import Asset, AuditEvent, ContractTransaction, Deployment, Hold, Wallet
-from contracts.refusals import DECISIONS, Decision
+from contracts.models import Asset, Contract, ContractTransaction, Deployment, Wallet
+from contracts.services import stepping
 from contracts.services.deployment_steps import CREATE, INITIALIZE, PURPOSE, call_for, code, entity_of, steps
 from contracts.services.importing import check_fit, check_given, check_texts, not_asked
 from contracts.services.networks import hedera_network
-from contracts.services.planning import AlreadyOpen, Waiting, plan_transaction
 from contracts.services.registering import (
     NewAsset,
     NotRegistered,
@@ -31,16 +26,10 @@ from contracts.services.registering import (
     read_payout_contract,
     read_token,
 )
-from contracts.transitions import move, record_move
-
-log = structlog.get_logger(__name__)
-MOST_ATTEMPTS = 10
-SHORT_PAUSE = timedelta(seconds=2)
-PAUSE = timedelta(seconds=5)
-PAUSE_UNEXPECTED = timedelta(minutes=1)
+from contracts.services.stepping import Hopeless, Recipe
+from contracts.transitions import record_move
 
 Status = Deployment.Status
-Sent = ContractTransaction.Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +59,10 @@ def deploy(wanted: NewDeployment) -> Deployment:
     with transaction.atomic():
         row = _unfinished(asset["address"])
         if row is not None and wanted.starts_over:
-            _abandon(row, wanted.by)
+            stepping.abandon(row, wanted.by)
             row = None
         row = _begin(wanted, asset, token) if row is None else _go_on(row, wanted, token)
-        ring("contracts.advance_deployment", row.pk)
+        ring(RECIPE.task, row.pk)
     return row
 
 
@@ -128,17 +117,8 @@ def _go_on(row: Deployment, wanted: NewDeployment, token: dict[str, Any]) -> Dep
             f"a deployment for {row.asset_address} was begun with the wallet {row.wallet.account} and the payment "
             f"token {row.token_address}; give the same two, or --start-over once it has FAILED"
         )
-    if row.status == Status.FAILED:
-        move(row, Status.RUNNING, by=wanted.by, error_text="", ended_at=None, next_attempt_at=clock.now())
+    stepping.go_on(row, wanted.by)
     return row
-
-
-def _abandon(row: Deployment, by: str) -> None:
-    if row.status != Status.FAILED:
-        raise NotRegistered(
-            f"the deployment for {row.asset_address} is RUNNING: {row.waiting_reason or 'wait for its end'}"
-        )
-    move(row, Status.ABANDONED, by=by)
 
 
 # -- going on
@@ -146,145 +126,53 @@ def _abandon(row: Deployment, by: str) -> None:
 
 def advance_deployment(pk: int) -> None:
     """Takes a deployment as far as it will go now."""
-    with lease(Deployment, pk) as row:
-        if row is None or row.status != Status.RUNNING:
-            return
-        try:
-            _advance(row)
-        except GatewayError as error:
-            _wait(row, f"the chain could not be asked: {error}", PAUSE)
-        except Exception as error:
-            log.exception("unexpected_error", deployment=row.uid)
-            words = f"unexpected error, see the log of deployment {row.uid}: {type(error).__name__}: {error}"
-            _wait(row, words, PAUSE_UNEXPECTED)
+    stepping.advance(RECIPE, pk)
 
 
 def ring_due() -> None:
-    """For deployments whose ring was lost; the lease keeps them from being taken up twice."""
-    due = Deployment.objects.filter(status=Status.RUNNING, next_attempt_at__lte=clock.now())
-    for pk in due.order_by("pk").values_list("pk", flat=True):
-        ring("contracts.advance_deployment", pk)
+    stepping.ring_due(RECIPE)
 
 
-def _advance(row: Deployment) -> None:
-    if row.code_hash != code().hash:
-        _fail(
-            row, "this version of Paydate has another contract than the one it began with; use --start-over"
-        )
-        return
-    for step in steps():
-        latest = ContractTransaction.objects.of(row.subject_of(step)).last()
-        if latest is None or latest.status != Sent.SUCCEEDED:
-            _take(row, step, latest)
-            return
-    _register(row)
-
-
-def _take(row: Deployment, step: str, latest: ContractTransaction | None) -> None:
-    if latest is not None and latest.is_open:
-        _wait(row, f"{step} is under way{_why(latest.waiting_reason)}", PAUSE)
-    elif latest is not None and (reason := _why_final(row, latest)):
-        _fail(row, f"{step} failed: {reason}; mend that and ask for the same deployment again")
-    elif step == INITIALIZE and (trouble := _trouble_with_code(row)):
-        _wait(row, trouble, SHORT_PAUSE)
-    elif row.status == Status.RUNNING:
-        _plan(row, step)
-
-
-def _why(words: str) -> str:
-    return f": {words}" if words else ""
-
-
-def _why_final(row: Deployment, latest: ContractTransaction) -> str | None:
-    """Why no other attempt follows by itself. What failed before somebody asked again does not count."""
-    again = AuditEvent.objects.filter(
-        noun="deployment", object_id=row.pk, what="status", source=Status.FAILED
-    )
-    if again.filter(target=Status.RUNNING, at__gt=latest.resolved_at).exists():
+def _trouble_before(row: Deployment, step: str) -> str | None:
+    """Whether what stands on chain is what was sent, before it is initialised."""
+    if step != INITIALIZE:
         return None
-    if latest.custody_waiting_since is not None and latest.broadcast_started_at is None:
-        return f"custody's approval of {latest.transaction_id} came too late or not at all"
-    if DECISIONS.get(latest.error_class) == Decision.RETRY and latest.attempt % MOST_ATTEMPTS:
-        return None
-    return latest.error_text or latest.error_class
-
-
-def _trouble_with_code(row: Deployment) -> str | None:
-    """Whether what stands on chain is what was sent; else the deployment is FAILED, or waits for the mirror node."""
     address = entity_of(row, CREATE)
     found = mirror().contract(address)
     if found is None or not found.code:
         return f"the mirror node does not show the code of {address} yet"
-    if found.code == code().runtime:
-        return None
-    words = f"the code at {address} is not the one that was sent; use --start-over"
-    _fail(row, words)
-    return words
+    if found.code != code().runtime:
+        raise Hopeless(f"the code at {address} is not the one that was sent; use --start-over")
+    return None
 
 
-def _plan(row: Deployment, step: str) -> None:
-    try:
-        with transaction.atomic():
-            if not Deployment.objects.filter(pk=row.pk, status=Status.RUNNING).update(waiting_reason=""):
-                return
-            plan_transaction(
-                wallet=row.wallet,
-                contract=None,
-                call=call_for(row, step),
-                purpose=PURPOSE,
-                subject=row.subject_of(step),
-                group_uid=row.uid,
-                has_guard=False,
-            )
-    except (Waiting, AlreadyOpen) as error:
-        _wait(row, str(error), PAUSE)
-
-
-def _register(row: Deployment) -> None:
-    """The mirror node may be a moment behind, so what does not fit yet is waited for, with the reason."""
+def _registered(row: Deployment) -> Callable[[], Contract]:
     address = entity_of(row, CREATE)
-    try:
-        read = read_payout_contract(address)
-        check_fit(read_asset(row.asset_address), read, row.wallet)
-        with transaction.atomic():
-            asset = add_asset(NewAsset(row.asset_address, address, row.wallet, row.label, row.created_by))
-            move(
-                row,
-                Status.COMPLETED,
-                contract=asset.payout_contract,
-                waiting_reason="",
-                ended_at=clock.now(),
-            )
-    except NotRegistered as error:
-        _wait(row, str(error), SHORT_PAUSE)
+    read = read_payout_contract(address)
+    check_fit(read_asset(row.asset_address), read, row.wallet)
+    new = NewAsset(row.asset_address, address, row.wallet, row.label, row.created_by)
+    return lambda: add_asset(new).payout_contract
 
 
-def _fail(row: Deployment, words: str) -> None:
-    move(row, Status.FAILED, reason=words, error_text=words, waiting_reason="", ended_at=clock.now())
-
-
-def _wait(row: Deployment, reason: str, pause: timedelta) -> None:
-    Deployment.objects.filter(pk=row.pk, status=Status.RUNNING).update(
-        waiting_reason=reason, next_attempt_at=clock.now() + pause
-    )
+RECIPE = Recipe(
+    model=Deployment,
+    task="contracts.advance_deployment",
+    purpose=PURPOSE,
+    steps=steps,
+    code_hash=lambda: code().hash,
+    call_for=call_for,
+    trouble_before=_trouble_before,
+    is_needless=lambda row, step: False,
+    registered=_registered,
+)
 
 
 # -- what the book of transactions asks and tells
 
 
 def why_not(row: ContractTransaction) -> str | None:
-    """The gate: steps are taken while the deployment runs and not everything is held."""
-    hold = Hold.objects.covering([]).first()
-    if hold is not None:
-        return f"held: {hold.reason}"
-    deployment = Deployment.objects.get(uid=row.group_uid)
-    if deployment.status != Status.RUNNING:
-        return f"the deployment is {deployment.status}: {deployment.error_text}"
-    return None
+    return stepping.why_not(RECIPE, row)
 
 
 def on_arrow(row: ContractTransaction, arrow: str) -> None:
-    if arrow not in (Sent.SUCCEEDED, Sent.FAILED, Sent.EXPIRED):
-        return
-    pk = Deployment.objects.filter(uid=row.group_uid).values_list("pk", flat=True).get()
-    ring("contracts.advance_deployment", pk)
+    stepping.on_arrow(RECIPE, row, arrow)

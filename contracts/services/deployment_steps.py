@@ -45,12 +45,6 @@ def steps() -> tuple[str, ...]:
     return (FILE, *appends, CREATE, INITIALIZE)
 
 
-def steps_done(row: Deployment) -> int:
-    """How many of its transactions have succeeded."""
-    mine = ContractTransaction.objects.filter(purpose=PURPOSE, group_uid=row.uid, status=Sent.SUCCEEDED)
-    return mine.count()
-
-
 def call_for(row: Deployment, step: str) -> Call:
     """The transaction of a step; those before it must have succeeded."""
     if step == FILE:

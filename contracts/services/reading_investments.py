@@ -48,7 +48,7 @@ def read_investment(address: str, *, owner: str, token: str = "") -> ReadInvestm
         soroban.check_network()
         instance = _instance(address)
         _check_owner(address, instance, owner)
-        money = _read_token(_token_address(address, instance, token))
+        money = read_money(_token_address(address, instance, token))
     except GatewayError as error:
         raise NotAnInvestment(soroban_trouble(error)) from error
     return ReadInvestmentContract(
@@ -133,7 +133,8 @@ def _token_address(address: str, instance: soroban_state.Instance, given: str) -
     return named
 
 
-def _read_token(address: str) -> dict[str, Any]:
+def read_money(address: str) -> dict[str, Any]:
+    """The columns of a Token, by its contract's own word. Raises NotAnInvestment or a GatewayError."""
     decimals, symbol = (_ask_token(address, view) for view in ("decimals", "symbol"))
     if not isinstance(decimals, int) or not 0 <= decimals <= MOST_DECIMALS:
         raise NotAnInvestment(

@@ -12,7 +12,7 @@ from django.db.models import Max
 from contracts import clock
 from contracts.doorbell import ring
 from contracts.models import AuditEvent, ContractTransaction
-from contracts.services import deploying
+from contracts.services import deploying, deploying_investments
 from contracts.services.steps import over_ns
 
 SWEEP_LOCK = 0x5041_5944_0001
@@ -43,6 +43,7 @@ def sweep() -> None:
         if is_mine:
             _ring_due()
             deploying.ring_due()
+            deploying_investments.ring_due()
 
 
 def _ring_due() -> None:

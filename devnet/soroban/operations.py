@@ -21,11 +21,17 @@ INSTANCE_LEDGERS = 30 * DAY_LEDGERS
 _ADDRESS, _I128, _U32 = scval.to_address, i128, scval.to_uint32
 _Writer = Callable[[Any], xdr.SCVal]
 SIGNATURES: Mapping[str, tuple[_Writer, ...]] = {
+    "accept_ownership": (),
     "add_company_transfer": (_I128,),
     "balance": (_ADDRESS,),
+    "book_surplus": (),
     "check_reserve_balance": (),
+    "check_reserve_balance_within": (scval.to_uint64,),
+    "claim": (_U32,),
     "decimals": (),
+    "get_books": (),
     "get_contract_balance": (),
+    "get_reserve_status": (scval.to_uint64,),
     "invest": (_ADDRESS, _I128),
     "mint": (_ADDRESS, _I128),
     "move_funds_to_the_reserve": (_I128,),
@@ -34,10 +40,14 @@ SIGNATURES: Mapping[str, tuple[_Writer, ...]] = {
     "pause": (_ADDRESS,),
     "paused": (),
     "process_investor_payment": (_U32,),
+    "process_investor_payments": (lambda ids: scval.to_vec([_U32(one) for one in ids]),),
+    "set_frozen": (_ADDRESS, scval.to_bool),
     "single_withdrawn": (_I128,),
     "symbol": (),
     "transfer": (_ADDRESS, _ADDRESS, _I128),
+    "transfer_ownership": (_ADDRESS, _U32),
     "unpause": (_ADDRESS,),
+    "withdraw_commission": (_ADDRESS, _I128),
 }
 Act = Callable[[Host], Any]
 

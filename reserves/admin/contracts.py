@@ -17,6 +17,7 @@ from contracts.admin.adding import AddContractView
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.buttons import PlainForm, button, who
 from contracts.admin.cells import column
+from contracts.admin.extending import ExtendButton
 from contracts.admin.holding import HoldButtons
 from contracts.admin.pausing import PauseButtons
 from contracts.admin.tables import section_context
@@ -64,7 +65,7 @@ def _is_blocked_by_code(row: Contract) -> bool:
 
 
 @admin.register(Contract)
-class ContractAdmin(AddContractView, PauseButtons, HoldButtons, EvidenceAdmin):
+class ContractAdmin(AddContractView, PauseButtons, ExtendButton, HoldButtons, EvidenceAdmin):
     list_display: Any = (
         "label",
         "state",
@@ -88,6 +89,7 @@ class ContractAdmin(AddContractView, PauseButtons, HoldButtons, EvidenceAdmin):
         "withdraw_acceptance",
         "pause",
         "unpause",
+        "extend_life",
         "place_hold",
         "lift_hold",
     )

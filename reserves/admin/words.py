@@ -259,7 +259,7 @@ def short_life(standing: Standing, *, limits: Limits) -> str:
     if not standing.is_investment or standing.live_until_ledger is None or standing.ledger is None:
         return ""
     left = standing.live_until_ledger - standing.ledger
-    fix = "Anyone may extend it: stellar contract extend, with this contract's id."
+    fix = "Press Extend life."
     if left < 0:
         return f"The state of the contract is archived: a call has to restore it first. {fix}"
     if left >= limits.least_life_days * LEDGERS_A_DAY:

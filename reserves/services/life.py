@@ -30,15 +30,19 @@ from reserves.services import ticketing
 log = structlog.get_logger(__name__)
 Status = Contract.Status
 
-INTERFACES = ("investment/0", "investment/1")
+EXACT = "investment/2"
+INTERFACES = ("investment/0", "investment/1", EXACT)
 PAYOUT_INTERFACE = "lccf/1.1"
 LIFE, BOOKS = "life", "books"
 PAYOUT_PAUSES = {"LifeCycleCashFlowPaused": True, "LifeCycleCashFlowUnpaused": False}
 PAUSES = {"paused": True, "unpaused": False} | PAYOUT_PAUSES
 STATE, BOOKS_CHANGED = "STUPDATED", "CBUPDATED"
+# Of Paydate's own contract. What moves money comes with CBUPDATED as well, and DEFICIT is what a check of ours found.
+HANDS_CHANGED = ("ownership_transfer_completed", "UPGRADED")
 FUNDS_REACHED = 3
 ALIVE = (Status.ACTIVE, Status.FUNDS_REACHED, Status.PAUSED)
 CHANGED_BY = f"{PAYDATE}: the books changed on chain"
+HANDS_BY = f"{PAYDATE}: its owner or its code changed on chain"
 FUNDED_BY = f"{PAYDATE}: money came"
 READ_BY = f"{PAYDATE}: the contract's state was read"
 
@@ -57,6 +61,7 @@ def register_processors() -> None:
         register(interface, [STATE], Processor(key=_state_key, apply=apply_life))
         register(interface, [BOOKS_CHANGED], Processor(key=_books_key, apply=apply_books))
         register_healer(interface, heal_from_state)
+    register(EXACT, HANDS_CHANGED, Processor(key=_books_key, apply=apply_hands))
     register(PAYOUT_INTERFACE, PAYOUT_PAUSES, Processor(key=_pause_key, apply=apply_life))
     register_healer(PAYOUT_INTERFACE, heal_payout_contract)
     register_funded(ask_whether_enough)
@@ -91,6 +96,14 @@ def apply_books(contract: Contract, key: str, ids: Sequence[int]) -> bool:
     """
     _locked(contract)
     ticketing.ask_again(contract, by=CHANGED_BY)
+    ring("reserves.refresh_book", contract.pk)
+    return True
+
+
+def apply_hands(contract: Contract, key: str, ids: Sequence[int]) -> bool:
+    """Another owner or other code: whether it can still be checked shows at once."""
+    _locked(contract)
+    ticketing.ask_again(contract, by=HANDS_BY)
     ring("reserves.refresh_book", contract.pk)
     return True
 

@@ -7,7 +7,7 @@ from django.db.models import F, QuerySet
 
 from contracts import clock
 from contracts.doorbell import ring, ring_soon
-from contracts.gateways import soroban
+from contracts.gateways import soroban_lives
 from contracts.gateways.errors import GatewayError
 from contracts.gateways.soroban_investments import read_balances, read_investments
 from contracts.models import Contract
@@ -77,7 +77,7 @@ def _read(contract: Contract) -> bool:
 def _watch_life(contract: Contract) -> None:
     """Simulated checks do not extend the life of a contract's state, so somebody has to look at it."""
     try:
-        life = soroban.life_of(contract.address)
+        life = soroban_lives.soonest_end(contract.address)
     except GatewayError as error:
         log.info("life_not_read", contract=contract.address, error=str(error))
         return

@@ -162,7 +162,7 @@ def note_life(contract: Contract, *, days_left: int) -> None:
         f"The network archives the state of {contract.label} {when}. No money is lost by that, but calls become"
         " dearer, because the first one has to restore the state.",
         f"Contract: {_place(contract)}",
-        to_do="extend the life of the contract's instance and code, for example with `stellar contract extend`.",
+        to_do=f"run `manage.py extend_ttl {contract.address}`, or press Extend life on the contract's page.",
     )
     title = f"The state of {contract.label} is about to be archived"
     open_notice(contract, cause=Cause.LIFE_ENDS, title=title, text=text)

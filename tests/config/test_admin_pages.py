@@ -24,6 +24,7 @@ from tests.factories import (
     DeploymentFactory,
     DistributionFactory,
     HoldFactory,
+    InvestmentDeploymentFactory,
     PaymentFactory,
     SignedBodyFactory,
     WalletFactory,
@@ -42,6 +43,7 @@ def rows() -> None:
     SignedBodyFactory()
     HoldFactory()
     DeploymentFactory()
+    InvestmentDeploymentFactory()
     contract = payment.distribution.asset.payout_contract
     reservation = Reservation.objects.create(contract=contract, distribution_uid="one", units=7)
     Draw.objects.create(

@@ -205,7 +205,7 @@ def test_a_contract_whose_state_ends_soon(clinic: Clinic) -> None:
     clinic.finds(
         investment(contract),
         "the network archives its state in 3 days",
-        f"stellar contract extend --id {contract.address}",
+        f"manage.py extend_ttl {contract.address}",
         status="warning",
     )
 
@@ -213,9 +213,7 @@ def test_a_contract_whose_state_ends_soon(clinic: Clinic) -> None:
 def test_a_contract_whose_state_is_archived(clinic: Clinic) -> None:
     contract = owned(clinic.world)
     clinic.world.control.do_archive(contract.address)
-    clinic.finds(
-        investment(contract), "its state is archived", f"stellar contract restore --id {contract.address}"
-    )
+    clinic.finds(investment(contract), "its state is archived", f"manage.py extend_ttl {contract.address}")
 
 
 # --- their checks -----------------------------------------------------------------------------------------

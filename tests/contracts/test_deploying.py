@@ -7,10 +7,11 @@ from django.db import IntegrityError, transaction
 
 from contracts.models import Asset, AuditEvent, ContractTransaction, Deployment
 from contracts.services import deploying, deployment_steps
-from contracts.services.deploying import NewDeployment, deploy
-from contracts.services.deployment_steps import steps, steps_done
+from contracts.services.deploying import RECIPE, NewDeployment, deploy
+from contracts.services.deployment_steps import steps
 from contracts.services.holds import lift_hold, place_hold
 from contracts.services.registering import NotRegistered
+from contracts.services.stepping import steps_done
 from contracts.services.wallets import stop_wallet
 from devnet.artifacts import artifact
 from payouts.services.starting import execute_distribution
@@ -85,7 +86,7 @@ def test_lost_rings_and_dead_workers_cost_a_sweep_and_no_step_is_done_twice(
     for count in range(1, len(steps()) + 1):
         with pump.without("contracts.advance_deployment"):
             deploying.advance_deployment(row.pk)
-            pump.run(lambda count=count: steps_done(row) >= count)  # type: ignore[misc]
+            pump.run(lambda count=count: steps_done(RECIPE, row) >= count)  # type: ignore[misc]
         pump.rings.clear()
         office.world.control.do_close_block()
         office.world.advance(10)
@@ -132,7 +133,7 @@ def test_a_step_that_failed_says_why_and_goes_on_when_asked_again(office: Office
     assert (
         row.error_text == "create failed: INSUFFICIENT_GAS; mend that and ask for the same deployment again"
     )
-    done = steps_done(row)
+    done = steps_done(RECIPE, row)
     again = deploy(wanted(office))
     assert (again.pk, again.status, again.error_text) == (row.pk, Status.RUNNING, "")
     until(pump, row, Status.COMPLETED)
@@ -165,7 +166,7 @@ def until_created(office: Office, pump: Pump) -> Deployment:
     row = deploy(wanted(office))
 
     def is_created() -> bool:
-        return steps_done(row) == len(steps()) - 1
+        return steps_done(RECIPE, row) == len(steps()) - 1
 
     office.world.fault("mirror.error_rate", match="contracts/0.0.", status=503)
     pump.run(is_created)
@@ -202,7 +203,7 @@ def test_other_code_than_was_sent_is_not_set_up(
         monkeypatch.setattr(module, "code", lambda: other)
     row = until(pump, deploy(wanted(office)), Status.FAILED)
     assert "is not the one that was sent; use --start-over" in row.error_text
-    assert steps_done(row) == len(steps()) - 1
+    assert steps_done(RECIPE, row) == len(steps()) - 1
 
 
 def test_another_version_of_the_code_does_not_go_on_with_it(office: Office, pump: Pump) -> None:
@@ -236,7 +237,7 @@ def test_what_ran_elsewhere_is_found_again_by_its_memo(office: Office, pump: Pum
     row = deploy(wanted(office))
     with pump.without("contracts.advance_deployment"):
         deploying.advance_deployment(row.pk)
-        pump.run(lambda: steps_done(row) == 1)
+        pump.run(lambda: steps_done(RECIPE, row) == 1)
     (file,) = calls(row)
     owner_and_call = deployment_steps.origin_of(file.subject)
     assert owner_and_call is not None

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from stellar_sdk import Keypair
 
 from contracts import clock
-from contracts.gateways import soroban, soroban_outcomes
+from contracts.gateways import soroban, soroban_lives, soroban_outcomes
 from contracts.gateways.errors import Busy, GatewayError, OutcomeUnknown, Refused, Throttled, Unavailable
 from contracts.gateways.soroban_errors import ContractFailed
 from tests.world import World
@@ -73,18 +73,18 @@ def test_archived_state_is_reported_and_does_not_hide_the_answer(world: World, c
 
 
 def test_the_life_of_a_contract(world: World, contract: Contract) -> None:
-    life = soroban.life_of(contract["contract"])
+    life = soroban_lives.soonest_end(contract["contract"])
     assert life is not None and life.days_left >= 14 and not life.is_archived
 
     world.control.do_archive(contract["contract"], "code", 17_280 * 3)
-    shorter = soroban.life_of(contract["contract"])
+    shorter = soroban_lives.soonest_end(contract["contract"])
     world.control.do_archive(contract["contract"], "code", 17_280 * 90)  # other contracts run the same code
     assert shorter is not None and shorter.days_left in {2, 3}
 
     world.control.do_archive(contract["contract"])
-    ended = soroban.life_of(contract["contract"])
+    ended = soroban_lives.soonest_end(contract["contract"])
     assert ended is not None and (ended.days_left, ended.is_archived) == (0, True)
-    assert soroban.life_of("CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD2KM") is None
+    assert soroban_lives.soonest_end("CAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD2KM") is None
 
 
 def test_a_signed_call_is_sent_once_and_found_by_its_hash(world: World, owner: Owner) -> None:

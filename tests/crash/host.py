@@ -15,9 +15,10 @@ from typing import Any
 from tests.crash.reserves import CALL_POINTS, MOST_WAVES, SIDE_BY_SIDE, WHOLE, Office, Watched
 
 # isort: split
+from django.core.management import call_command
 from django.db import transaction
 
-from contracts.models import Contract
+from contracts.models import Contract, InvestmentDeployment
 from devnet import crash
 from devnet.clock import default_directory
 from devnet.hosted.process import PID_FILE
@@ -27,9 +28,34 @@ from reserves.services.ticketing import open_tickets
 from tests.patience import PATIENCE
 
 BLOCK_DAYS = 5
+STORY = "story"
 
 
 class HostOffice(Office):
+    is_back = False
+
+    def contract(self, scenario: str, point: str = "", **params: int) -> Watched:
+        """Those of the story are put on chain by Paydate itself, signed by custody."""
+        if not scenario.startswith(STORY):
+            return super().contract(scenario, point, **params)
+        owner = self.owners[self.used % len(self.owners)]
+        self.used += 1
+        call_command(
+            "deploy_investment_contract",
+            wallet=owner.account,
+            token=self.devnet.create_stellar_token(),
+            project=owner.account,
+            label=scenario,
+            goal=100_000 * WHOLE,
+            minimum=100 * WHOLE,
+            rate=500,
+            months=12,
+            block_days=params["claim_block_days"],
+            stdout=sys.stderr,
+        )
+        row = Contract.objects.get(label=scenario)
+        return Watched(row, scenario, point, row.uid, self.sequence_of(row))
+
     def invested(self, scenario: str, point: str = "") -> Watched:
         """Nobody can invest in the past here: the block period ends within the week."""
         made = self.contract(scenario, point, claim_block_days=BLOCK_DAYS)
@@ -67,13 +93,14 @@ class HostOffice(Office):
         return int(self.devnet.investment(one.contract.address)["required"])
 
     def story(self) -> list[dict[str, Any]]:
-        """As with the model, and the host is killed once the contract is blocked: what it knew, it still knows."""
+        return [{**report, "host_came_back": self.is_back} for report in super().story()]
+
+    def in_the_middle(self) -> None:
+        """The host is killed; what it knew, it still knows."""
         pid_file = default_directory() / "soroban-host" / PID_FILE
         before = int(pid_file.read_text())
         os.kill(before, signal.SIGKILL)
-        is_back = wait_until(lambda: _is_another(pid_file, before), PATIENCE)
-        reports = super().story()
-        return [{**report, "host_came_back": is_back} for report in reports]
+        self.is_back = wait_until(lambda: _is_another(pid_file, before), PATIENCE)
 
 
 def _is_another(pid_file: Path, before: int) -> bool:
@@ -84,10 +111,11 @@ def _is_another(pid_file: Path, before: int) -> bool:
 def main(phases: list[str]) -> None:
     office = HostOffice()
     runs = [run for phase in phases for run in getattr(office, phase)()]
+    deployed = list(InvestmentDeployment.objects.values_list("status", flat=True))
     versions = list(
         Contract.objects.filter(kind=Contract.Kind.INVESTMENT).values_list("interface_version", flat=True)
     )
-    print(json.dumps({"runs": runs, "versions": versions}))
+    print(json.dumps({"runs": runs, "versions": versions, "deployed": deployed}))
 
 
 if __name__ == "__main__":

@@ -235,6 +235,7 @@ class Office(Desk):
             "check_payment_availability", contract=[short.contract.address, healthy.contract.address]
         )
         self.until([short], lambda one: one.is_now("BLOCKED"))
+        self.in_the_middle()
         self.until([healthy], lambda one: one.contract.checked_at is not None or one.is_now("?"))
         short.facts["missing"] = missing
 
@@ -262,6 +263,9 @@ class Office(Desk):
         short.facts["notices"] = self.notices(short)
         healthy.facts["notices"] = self.notices(healthy)
         return [self.report(short), self.report(healthy)]
+
+    def in_the_middle(self) -> None:
+        """What happens while the contract is blocked."""
 
     def is_held(self, run: Run) -> bool:
         run.distribution.refresh_from_db()

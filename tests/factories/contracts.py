@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 import factory
 from factory.django import DjangoModelFactory
 
-from contracts.models import Asset, Contract, ContractTransaction, Deployment, Hold, SignedBody, Token, Wallet
+from contracts.models import (
+    Asset,
+    Contract,
+    ContractTransaction,
+    Deployment,
+    Hold,
+    InvestmentDeployment,
+    SignedBody,
+    Token,
+    Wallet,
+)
 
 NETWORK = "hedera-local"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -174,6 +184,34 @@ class DeploymentFactory(DjangoModelFactory[Deployment]):
     token_evm_address = evm_address(429_274)
     wallet = factory.SubFactory(WalletFactory)
     label = "Payouts of the bond"
+    code_hash = "ab" * 32
+    created_by = "olivia"
+
+
+class InvestmentDeploymentFactory(DjangoModelFactory[InvestmentDeployment]):
+    """Just begun."""
+
+    class Meta:
+        model = InvestmentDeployment
+
+    network = "stellar-local"
+    address = factory.Sequence(lambda n: f"C{n:055d}")
+    token_address = "CA3D5KRYM6CB7OWQ6TWYRR3Z4T7GNZLKERYNZGGA5SOAOPIFY6YQGAXE"
+    project_address = "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"
+    wallet = factory.SubFactory(WalletFactory)
+    label = factory.Sequence(lambda n: f"Wind {n}")
+    name = "Wind"
+    symbol = "WND"
+    terms = factory.LazyFunction(
+        lambda: {
+            "claim_block_days": 0,
+            "goal": "1000",
+            "i_rate": 500,
+            "min_per_investment": "1",
+            "return_months": 12,
+            "return_type": 1,
+        }
+    )
     code_hash = "ab" * 32
     created_by = "olivia"
 

@@ -9,11 +9,12 @@ from contracts.amounts import format_units
 from contracts.gateways.errors import GatewayError
 from contracts.management.users import current_user
 from contracts.models import Asset, Deployment
-from contracts.services.deploying import NewDeployment, deploy
-from contracts.services.deployment_steps import steps, steps_done
+from contracts.services.deploying import RECIPE, NewDeployment, deploy
+from contracts.services.deployment_steps import steps
 from contracts.services.importing import NewImport, import_asset, missing_roles, read_state
 from contracts.services.networks import hedera_network
 from contracts.services.registering import NotRegistered, find_wallet
+from contracts.services.stepping import steps_done
 
 FAILED, BAD_INPUT = 1, 2
 POLL_SECONDS = 0.5
@@ -78,14 +79,16 @@ class Command(BaseCommand):
                 starts_over=options["start_over"],
             )
         )
-        self.stdout.write(f"deployment {row.uid}: {steps_done(row)} of {len(steps())} transactions done")
+        self.stdout.write(
+            f"deployment {row.uid}: {steps_done(RECIPE, row)} of {len(steps())} transactions done"
+        )
         return None if options["no_wait"] else self._follow(row)
 
     def _follow(self, row: Deployment) -> Asset:
         """Writes a line whenever something has changed."""
         shown = ""
         while row.status == Deployment.Status.RUNNING:
-            line = f"{steps_done(row)} of {len(steps())} {row.waiting_reason}".strip()
+            line = f"{steps_done(RECIPE, row)} of {len(steps())} {row.waiting_reason}".strip()
             if line != shown:
                 self.stdout.write(line)
                 self.stdout.flush()

@@ -1,10 +1,10 @@
 import sys
-import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from contracts.management.following import follow
 from contracts.management.users import current_user
 from contracts.models import InvestmentDeployment
 from contracts.services.deploying_investments import (
@@ -19,7 +19,6 @@ from contracts.services.registering import NotRegistered, find_wallet
 from contracts.services.stepping import steps_done
 
 FAILED, BAD_INPUT = 1, 2
-POLL_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -74,16 +73,7 @@ class Command(BaseCommand):
             self._follow(row)
 
     def _follow(self, row: InvestmentDeployment) -> None:
-        """Writes a line whenever something has changed."""
-        shown = ""
-        while row.status == InvestmentDeployment.Status.RUNNING:
-            line = f"{steps_done(RECIPE, row)} transactions done {row.waiting_reason}".strip()
-            if line != shown:
-                self.stdout.write(line)
-                self.stdout.flush()
-                shown = line
-            time.sleep(POLL_SECONDS)
-            row.refresh_from_db()
+        follow(row, lambda: f"{steps_done(RECIPE, row)} transactions done", self.stdout)
         if row.contract is None:
             self._leave(FAILED, f"{row.status}: {row.error_text}")
         self.stdout.write(

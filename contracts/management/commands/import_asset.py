@@ -1,5 +1,4 @@
 import sys
-import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -7,6 +6,7 @@ from django.core.management.base import BaseCommand
 
 from contracts.amounts import format_units
 from contracts.gateways.errors import GatewayError
+from contracts.management.following import follow
 from contracts.management.users import current_user
 from contracts.models import Asset, Deployment
 from contracts.services.deploying import RECIPE, NewDeployment, deploy
@@ -17,7 +17,6 @@ from contracts.services.registering import NotRegistered, find_wallet
 from contracts.services.stepping import steps_done
 
 FAILED, BAD_INPUT = 1, 2
-POLL_SECONDS = 0.5
 
 
 class Command(BaseCommand):
@@ -85,16 +84,7 @@ class Command(BaseCommand):
         return None if options["no_wait"] else self._follow(row)
 
     def _follow(self, row: Deployment) -> Asset:
-        """Writes a line whenever something has changed."""
-        shown = ""
-        while row.status == Deployment.Status.RUNNING:
-            line = f"{steps_done(RECIPE, row)} of {len(steps())} {row.waiting_reason}".strip()
-            if line != shown:
-                self.stdout.write(line)
-                self.stdout.flush()
-                shown = line
-            time.sleep(POLL_SECONDS)
-            row.refresh_from_db()
+        follow(row, lambda: f"{steps_done(RECIPE, row)} of {len(steps())}", self.stdout)
         if row.contract is None:
             self._leave(FAILED, f"{row.status}: {row.error_text}")
         return Asset.objects.get(payout_contract=row.contract)

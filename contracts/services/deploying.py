@@ -62,7 +62,7 @@ def deploy(wanted: NewDeployment) -> Deployment:
             stepping.abandon(row, wanted.by)
             row = None
         row = _begin(wanted, asset, token) if row is None else _go_on(row, wanted, token)
-        ring(RECIPE.task, row.pk)
+        RECIPE.ring(row.pk)
     return row
 
 
@@ -156,7 +156,7 @@ def _registered(row: Deployment) -> Callable[[], Contract]:
 
 RECIPE = Recipe(
     model=Deployment,
-    task="contracts.advance_deployment",
+    ring=lambda pk: ring("contracts.advance_deployment", pk),
     purpose=PURPOSE,
     steps=steps,
     code_hash=lambda: code().hash,

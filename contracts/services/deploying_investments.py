@@ -90,7 +90,7 @@ def deploy_investment(wanted: NewInvestmentContract) -> InvestmentDeployment:
             stepping.abandon(row, wanted.by)
             row = None
         row = _begin(wanted) if row is None else _go_on(row, wanted)
-        ring(RECIPE.task, row.pk)
+        RECIPE.ring(row.pk)
     return row
 
 
@@ -227,7 +227,7 @@ def _registered(row: InvestmentDeployment) -> Callable[[], Contract]:
 
 RECIPE = Recipe(
     model=InvestmentDeployment,
-    task="contracts.advance_investment_deployment",
+    ring=lambda pk: ring("contracts.advance_investment_deployment", pk),
     purpose=PURPOSE,
     steps=lambda: STEPS,
     code_hash=lambda: wasm.hash_of(wasm.INVESTMENT),

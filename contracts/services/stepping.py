@@ -13,7 +13,6 @@ import structlog
 from django.db import transaction
 
 from contracts import clock
-from contracts.doorbell import ring
 from contracts.gateways.errors import GatewayError
 from contracts.leases import lease
 from contracts.models import AuditEvent, Contract, ContractTransaction, Hold
@@ -47,7 +46,7 @@ class Recipe:
     """
 
     model: type[Any]
-    task: str
+    ring: Callable[[int], None]
     purpose: str
     steps: Callable[[], tuple[str, ...]]
     code_hash: Callable[[], str]
@@ -82,7 +81,7 @@ def ring_due(recipe: Recipe) -> None:
     """For deployments whose ring was lost; the lease keeps them from being taken up twice."""
     due = recipe.model.objects.filter(status=Status.RUNNING, next_attempt_at__lte=clock.now())
     for pk in due.order_by("pk").values_list("pk", flat=True):
-        ring(recipe.task, pk)
+        recipe.ring(pk)
 
 
 def go_on(row: Deploying, by: str) -> None:
@@ -209,4 +208,4 @@ def on_arrow(recipe: Recipe, row: ContractTransaction, arrow: str) -> None:
     if arrow not in (Sent.SUCCEEDED, Sent.FAILED, Sent.EXPIRED):
         return
     pk = recipe.model.objects.filter(uid=row.group_uid).values_list("pk", flat=True).get()
-    ring(recipe.task, pk)
+    recipe.ring(pk)

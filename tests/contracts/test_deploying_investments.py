@@ -9,7 +9,6 @@ from contracts.models import AuditEvent, Contract, ContractTransaction, Investme
 from contracts.services import deploying_investments
 from contracts.services.deploying_investments import (
     COUPON,
-    RECIPE,
     STEPS,
     NewInvestmentContract,
     deploy_investment,
@@ -120,7 +119,7 @@ def test_lost_rings_and_dead_workers_cost_a_sweep_and_nothing_is_done_twice(
     row = deploy_investment(office.wanted())
     pump.rings.clear()
     for _ in STEPS:
-        with pump.without(RECIPE.task):
+        with pump.without("contracts.advance_investment_deployment"):
             for _ in range(3):
                 deploying_investments.advance_investment_deployment(row.pk)
             pump.run(lambda: not ContractTransaction.objects.open().exists())

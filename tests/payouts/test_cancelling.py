@@ -146,7 +146,10 @@ def test_a_snapshot_that_is_on_its_way_is_only_resolved(world: World, pump: Pump
     setting = world.asset(holders=3)
     distribution = start(setting, amount="90")
     snapshot = ContractTransaction.objects.filter(subject=distribution.snapshot_subject)
-    pump.run(lambda: snapshot.filter(status="SUBMITTED").exists())
+    with pump.without(
+        "contracts.resolve_transaction", "contracts.resolve_sent"
+    ):  # however soon the chain has it
+        pump.run(lambda: snapshot.filter(status="SUBMITTED").exists())
     distribution.refresh_from_db()
 
     cancel(distribution)

@@ -93,12 +93,14 @@ soroban-host:
 		"cargo 1."[0-8][0-9].*|"cargo 1.90."*|"") \
 			echo "make soroban-host needs cargo 1.91 or newer, and a C compiler"; exit 1;; \
 	esac
+	python3 contracts/sources/soroban/crates.py devnet/soroban-host
 	cd devnet/soroban-host && cargo build --release --locked --target-dir $(CURDIR)/.local/cargo/soroban-host
 	@mkdir -p .local/soroban-host
 	@cp .local/cargo/soroban-host/release/paydate-soroban-host .local/soroban-host/paydate-soroban-host.new
 	@mv .local/soroban-host/paydate-soroban-host.new .local/soroban-host/paydate-soroban-host
 
 test-soroban:
+	python3 contracts/sources/soroban/crates.py contracts/sources/soroban
 	cd contracts/sources/soroban && cargo test --locked --target-dir $(CURDIR)/.local/cargo/contracts
 
 settings: venv

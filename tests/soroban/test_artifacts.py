@@ -61,7 +61,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Any:
     import build
 
     yield build
-    for name in ("build", "spec"):
+    for name in ("build", "crates", "spec"):
         sys.modules.pop(name, None)
 
 
@@ -127,3 +127,10 @@ def test_the_token_has_what_the_investment_calls() -> None:
     functions = page("token")["functions"]
     assert functions.keys() >= {"balance", "transfer", "decimals", "mint", "set_frozen"}
     assert functions["transfer"]["arguments"] == {"from": "Address", "to": "Address", "amount": "i128"}
+
+
+@pytest.mark.parametrize("folder", ["contracts/sources/soroban", "devnet/soroban-host"])
+def test_a_committed_lock_has_versions_and_hashes_and_no_address(folder: str) -> None:
+    lock = (ROOT / folder / "crates.lock").read_text()
+    assert "://" not in lock
+    assert lock.count("checksum = ") > 100

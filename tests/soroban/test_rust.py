@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ OLDEST = (1, 91)
 
 def test_the_contracts_pass_their_own_tests() -> None:
     cargo = _cargo()
+    subprocess.run([sys.executable, SOURCES / "crates.py", SOURCES], check=True)
     command = [cargo, "test", "--locked", "--no-fail-fast", "--target-dir", str(TARGET), "--", "--nocapture"]
     run = subprocess.run(command, cwd=SOURCES, capture_output=True, text=True, check=False)
     assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"

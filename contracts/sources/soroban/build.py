@@ -15,6 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from crates import complete
 from spec import interface_of
 
 HERE = Path(__file__).resolve().parent
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
 
 def compile_all() -> dict[str, bytes]:
     environment, compiler = tools()
+    complete(HERE)
     where = [f"--remap-path-prefix={HERE}=.", f"--remap-path-prefix={cargo_home()}=cargo"]
     flags = " ".join([environment.pop("FLAGS", ""), *where]).strip()
     build = ["cargo", "build", "--release", "--locked", "--target", WASM, "--target-dir", str(TARGET)]
@@ -129,7 +131,7 @@ def keep(name: str, code: bytes, *, is_check: bool) -> bool:
 
 def source_hash() -> str:
     """Of all that the code is made from; tests of the contracts are not."""
-    files = [HERE / "Cargo.toml", HERE / "Cargo.lock"]
+    files = [HERE / "Cargo.toml", HERE / "crates.lock"]
     for name in CONTRACTS:
         files += [HERE / name / "Cargo.toml", *sorted((HERE / name / "src").rglob("*.rs"))]
     total = hashlib.sha256()

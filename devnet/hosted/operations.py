@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stellar_sdk import Address, StrKey, scval, xdr
+from stellar_sdk import StrKey, scval, xdr
 
 from devnet.hosted.caller import Caller
 from devnet.hosted.keyring import Keyring, Seed
@@ -17,8 +17,8 @@ from devnet.hosted.process import ROOT, HostError, HostProcess
 from devnet.operations import OperationFailed
 from devnet.soroban import codec
 from devnet.soroban.books import investment_key
+from devnet.soroban.calls import InvestmentCalls, plain, values_of
 from devnet.soroban.codec import STROOPS
-from devnet.soroban.operations import SIGNATURES
 from devnet.soroban.params import InvestmentParams
 
 COMPILED = ROOT / "contracts" / "interfaces" / "soroban"
@@ -26,7 +26,7 @@ HORIZON_SECONDS = 7 * 86_400
 NAME, SYMBOL, URI = "Paydate investment", "PDI", "https://example.org/investment/"
 
 
-class HostOperations:
+class HostOperations(InvestmentCalls):
     def __init__(self, host: HostProcess, directory: Path, custody: Seed) -> None:
         self._host = host
         self._keys = Keyring(directory / "soroban-host" / "keys.json", custody)
@@ -77,7 +77,7 @@ class HostOperations:
             raise OperationFailed("the real host has no code of the deployed family; leave the version out")
         wanted = InvestmentParams(**params)
         money = token or self.create_token()
-        receiver = project or self._new_account()
+        receiver = project or self.new_account()
         if owner.startswith("G"):
             self.make_sure(owner)
         places = [scval.to_address(one) for one in (owner, receiver, money)]
@@ -100,24 +100,7 @@ class HostOperations:
         """Runs a function in a transaction of the bank; whose word it needs signs, if the devnet has the key."""
         if seconds_ago:
             _refuse("nobody can act in the past; give block days, or advance the clock")
-        return _native(scval.to_native(self._caller.call(contract, function, _values(function, arguments))))
-
-    def mint(self, token: str, to: str, units: int) -> None:
-        self.call(token, "mint", [to, units])
-
-    def top_up(self, contract: str, units: int) -> dict[str, int]:
-        """The owner gets the money and transfers it to the reserve; the books afterwards."""
-        info = self.info(contract)
-        self.mint(info["data"]["token"], info["owner"], units)
-        self.call(contract, "add_company_transfer", [units])
-        return dict(self.info(contract)["balances"])
-
-    def invest(self, contract: str, units: int, investor: str = "", seconds_ago: int = 0) -> dict[str, Any]:
-        """The investor (default: a new one) gets the money and invests it; the investment."""
-        person = investor or self._new_account()
-        self.mint(self.info(contract)["data"]["token"], person, units)
-        made = self.call(contract, "invest", [person, units], seconds_ago=seconds_ago)
-        return {**made, "investor": person}
+        return plain(self._caller.call(contract, function, values_of(function, arguments)))
 
     def archive(self, contract: str, entry: str = "instance", ledgers: int = -1) -> int:
         """Lets an entry end so many ledgers from now, by default before now; its last ledger.
@@ -135,7 +118,7 @@ class HostOperations:
         """Storage of an investment contract as JSON, its last ledger, and what it would answer now."""
         entry = self._instance(contract)
         _, storage = codec.instance_parts(codec.data_value(entry["xdr"]))
-        state = {name: _native(scval.to_native(value)) for name, value in storage.items()}
+        state = {name: plain(value) for name, value in storage.items()}
         if "ContractBalances" not in state:
             raise OperationFailed(f"{contract} is not an investment contract")
         status = self._caller.ask(contract, "get_reserve_status", [scval.to_uint64(HORIZON_SECONDS)])
@@ -171,7 +154,7 @@ class HostOperations:
             self._caller.upload(code)
         return self._caller.create(codec.code_hash(code), arguments, secrets.token_bytes(32))
 
-    def _new_account(self) -> str:
+    def new_account(self) -> str:
         account = self._keys.new().public_key
         self.make_sure(account)
         return account
@@ -207,25 +190,6 @@ def _terms(wanted: InvestmentParams) -> xdr.SCVal:
             "return_type": scval.to_uint32(wanted.return_type),
         }
     )
-
-
-def _values(function: str, arguments: Sequence[Any]) -> list[xdr.SCVal]:
-    writers = SIGNATURES.get(function)
-    if writers is None:
-        raise OperationFailed(f"no function {function}; there are: {', '.join(SIGNATURES)}")
-    if len(writers) != len(arguments):
-        raise OperationFailed(f"{function} takes {len(writers)} arguments")
-    return [write(argument) for write, argument in zip(writers, arguments, strict=True)]
-
-
-def _native(value: Any) -> Any:
-    if isinstance(value, Address):
-        return value.address
-    if isinstance(value, Mapping):
-        return {str(name): _native(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_native(inner) for inner in value]
-    return value
 
 
 def _refuse(words: str) -> NoReturn:

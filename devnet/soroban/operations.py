@@ -8,51 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from stellar_sdk import Address, Keypair, StrKey, scval, xdr
+from stellar_sdk import Keypair, StrKey, xdr
 
 from devnet.operations import OperationFailed
 from devnet.soroban import books, codec, compiled, creating, exact, exact_terms, investment, terms, token
+from devnet.soroban.calls import InvestmentCalls, native, plain, values_of
 from devnet.soroban.codec import STROOPS, AccountState, Entry
-from devnet.soroban.host import DAY_LEDGERS, Contract, Host, Moment, Trap, i128
+from devnet.soroban.host import DAY_LEDGERS, Contract, Host, Moment, Trap
 from devnet.soroban.network import Network
 from devnet.soroban.params import InvestmentParams
 
 INSTANCE_LEDGERS = 30 * DAY_LEDGERS
-_ADDRESS, _I128, _U32 = scval.to_address, i128, scval.to_uint32
-_Writer = Callable[[Any], xdr.SCVal]
-SIGNATURES: Mapping[str, tuple[_Writer, ...]] = {
-    "accept_ownership": (),
-    "add_company_transfer": (_I128,),
-    "balance": (_ADDRESS,),
-    "book_surplus": (),
-    "check_reserve_balance": (),
-    "check_reserve_balance_within": (scval.to_uint64,),
-    "claim": (_U32,),
-    "decimals": (),
-    "get_books": (),
-    "get_contract_balance": (),
-    "get_reserve_status": (scval.to_uint64,),
-    "invest": (_ADDRESS, _I128),
-    "mint": (_ADDRESS, _I128),
-    "move_funds_to_the_reserve": (_I128,),
-    "name": (),
-    "owner_of": (_U32,),
-    "pause": (_ADDRESS,),
-    "paused": (),
-    "process_investor_payment": (_U32,),
-    "process_investor_payments": (lambda ids: scval.to_vec([_U32(one) for one in ids]),),
-    "set_frozen": (_ADDRESS, scval.to_bool),
-    "single_withdrawn": (_I128,),
-    "symbol": (),
-    "transfer": (_ADDRESS, _ADDRESS, _I128),
-    "transfer_ownership": (_ADDRESS, _U32),
-    "unpause": (_ADDRESS,),
-    "withdraw_commission": (_ADDRESS, _I128),
-}
 Act = Callable[[Host], Any]
 
 
-class SorobanOperations:
+class SorobanOperations(InvestmentCalls):
     def __init__(self, network: Network) -> None:
         self._network = network
 
@@ -144,25 +114,11 @@ class SorobanOperations:
 
         The contract sees a clock that is so many seconds behind.
         """
-        values = self._values(function, arguments)
-        return _plain(self._act(lambda host: host.invoke(contract, function, values), seconds_ago))
+        values = values_of(function, arguments)
+        return plain(self._act(lambda host: host.invoke(contract, function, values), seconds_ago))
 
-    def mint(self, token: str, to: str, units: int) -> None:
-        self.call(token, "mint", [to, units])
-
-    def top_up(self, contract: str, units: int) -> dict[str, int]:
-        """The owner gets the money and transfers it to the reserve; the books afterwards."""
-        info = self.info(contract)
-        self.mint(info["data"]["token"], info["owner"], units)
-        self.call(contract, "add_company_transfer", [units])
-        return dict(self.info(contract)["balances"])
-
-    def invest(self, contract: str, units: int, investor: str = "", seconds_ago: int = 0) -> dict[str, Any]:
-        """The investor (default: a new one) gets the money and invests it, or did so a while ago; the investment."""
-        person = investor or Keypair.random().public_key
-        self.mint(self.info(contract)["data"]["token"], person, units)
-        made = self.call(contract, "invest", [person, units], seconds_ago=seconds_ago)
-        return {**made, "investor": person}
+    def new_account(self) -> str:
+        return Keypair.random().public_key
 
     # -- state as it pleases
 
@@ -223,7 +179,7 @@ class SorobanOperations:
             return {
                 "owner": me.get("Owner").address,
                 "paused": me.get("Paused"),
-                "data": _native(me.get("ContractData")),
+                "data": native(me.get("ContractData")),
                 "balances": dict(me.get("ContractBalances")),
                 "claims": {str(number): dict(claim) for number, claim in claims.items()},
                 "required": _required(me),
@@ -296,31 +252,9 @@ class SorobanOperations:
             return codec.code_key(codec.instance_parts(codec.data_value(instance.data))[0])
         return codec.data_key(contract, books.investment_key(int(entry)))
 
-    def _values(self, function: str, arguments: Sequence[Any]) -> list[xdr.SCVal]:
-        writers = SIGNATURES.get(function)
-        if writers is None:
-            raise OperationFailed(f"no function {function}; there are: {', '.join(SIGNATURES)}")
-        if len(writers) != len(arguments):
-            raise OperationFailed(f"{function} takes {len(writers)} arguments")
-        return [write(argument) for write, argument in zip(writers, arguments, strict=True)]
-
 
 def _required(me: Contract) -> int:
     if me.code_hash == compiled.hash_of("investment"):
         return exact.missing(me)
     claims, reserve = me.get("ClaimsMap") or {}, me.get("ContractBalances")["reserve"]
     return terms.shortfall(claims.values(), reserve, me.now)
-
-
-def _plain(value: xdr.SCVal) -> Any:
-    return _native(scval.to_native(value))
-
-
-def _native(value: Any) -> Any:
-    if isinstance(value, Address):
-        return value.address
-    if isinstance(value, Mapping):
-        return {str(name): _native(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_native(inner) for inner in value]
-    return value

@@ -1,6 +1,7 @@
 """Several threads at once, each with a database connection of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from django.db import connection
@@ -42,9 +43,7 @@ def _is_waiting() -> bool:
 
 def until_somebody_waits() -> None:
     """Until another one has taken its first locks and stands before ours."""
-    pause = threading.Event()
-    for _ in range(400):
-        if _is_waiting():
-            return
-        pause.wait(0.02)
-    raise AssertionError("nobody waits")
+    deadline = time.monotonic() + PATIENCE
+    while not _is_waiting():
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.02)

@@ -11,7 +11,8 @@ from devnet.hosted.process import PROGRAM
 from tests.soroban.conformance.archived import Archived
 from tests.soroban.conformance.histories import History
 from tests.soroban.conformance.peers import Host, Model, running
-from tests.soroban.conformance.script import Case, Script, begin
+from tests.soroban.conformance.script import Script
+from tests.soroban.conformance.stage import Case, begin
 from tests.soroban.conformance.story import Story
 
 LEAST_CASES = 400

@@ -6,7 +6,7 @@ from stellar_sdk import SorobanDataBuilder, TransactionEnvelope, xdr
 
 from devnet.soroban import codec, compiled
 from tests.soroban.conformance.operations import ADDRESS, I128, U32, WHOLE, key
-from tests.soroban.conformance.script import Case
+from tests.soroban.conformance.stage import Case
 from tests.soroban.conformance.story import NAMES, Story
 
 

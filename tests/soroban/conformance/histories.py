@@ -8,13 +8,13 @@ from stellar_sdk import Keypair, scval, xdr
 
 from tests.soroban.conformance.hands import person
 from tests.soroban.conformance.peers import Peer
-from tests.soroban.conformance.script import DAY, WHOLE, Case, Script
+from tests.soroban.conformance.stage import DAY, WHOLE, Case, Stage
 
 STEPS = 18
 INVESTORS = ("anna", "bert", "cleo")
 
 
-class History(Script):
+class History(Stage):
     """`seed` decides terms and steps."""
 
     def __init__(self, peer: Peer, seed: int) -> None:

@@ -24,7 +24,7 @@ from tests.soroban.conformance.operations import (
     upload,
 )
 from tests.soroban.conformance.peers import Peer
-from tests.soroban.conformance.script import BEGIN_NS, DAY, Case
+from tests.soroban.conformance.stage import BEGIN_NS, DAY, Case
 
 NAMES = ("owner", "project", "investor", "second", "stranger", "heir")
 VIEWS = (

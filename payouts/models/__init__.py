@@ -2,7 +2,7 @@ from payouts.models.actions import ActionImport, CorporateAction
 from payouts.models.amounts import AmountType
 from payouts.models.batches import Batch, Payment
 from payouts.models.control import Approval, Reissue
-from payouts.models.distributions import ACTIVE, UNSETTLED, Distribution, PlanPage
+from payouts.models.distributions import ACTIVE, UNSETTLED, Distribution, PlanPage, covered
 from payouts.models.schedules import DepositTrigger, Missed, Schedule
 from payouts.models.sizing import BatchSizing
 
@@ -22,4 +22,5 @@ __all__ = [
     "PlanPage",
     "Reissue",
     "Schedule",
+    "covered",
 ]

@@ -1,7 +1,7 @@
 """What is to be paid out: one distribution of one asset, and the pages its plan is read by."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -38,6 +38,14 @@ UNSETTLED = tuple(
 )
 
 
+# Where a hold finds what it covers; a global one covers all.
+COVERED: dict[str, tuple[str, ...]] = {
+    Hold.Scope.DISTRIBUTION: ("uid",),
+    Hold.Scope.ASSET: ("asset__uid",),
+    Hold.Scope.CONTRACT: ("asset__payout_contract__uid", "asset__backing_contract__uid"),
+}
+
+
 class DistributionQuerySet(models.QuerySet["Distribution"]):
     def due(self, now: datetime) -> "DistributionQuerySet":
         """Being planned, in nobody's hands, and not told to wait longer."""
@@ -54,16 +62,15 @@ class DistributionQuerySet(models.QuerySet["Distribution"]):
 
     def covered_by(self, hold: Hold) -> "DistributionQuerySet":
         """The distributions that a hold of its scope stops."""
-        if hold.scope == Hold.Scope.DISTRIBUTION:
-            return self.filter(uid=hold.object_uid)
-        if hold.scope == Hold.Scope.ASSET:
-            return self.filter(asset__uid=hold.object_uid)
-        if hold.scope == Hold.Scope.CONTRACT:
-            return self.filter(
-                Q(asset__payout_contract__uid=hold.object_uid)
-                | Q(asset__backing_contract__uid=hold.object_uid)
-            )
-        return self
+        return self.filter(covered(hold.scope, [hold.object_uid]))
+
+
+def covered(scope: str, uids: Any) -> Q:
+    """Distributions that holds of this scope stop, placed on these objects: their uids, or a query for them."""
+    found = Q()
+    for path in COVERED.get(scope, ()):
+        found |= Q((f"{path}__in", uids))
+    return found
 
 
 class Distribution(Payable, Leased):

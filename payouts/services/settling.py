@@ -5,7 +5,7 @@ there. Otherwise the contract's logs are read first: the paid flag of (snapshot,
 report a holder who was paid before as failed, so only who no event has paid is called unpaid.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -85,8 +85,10 @@ def _settle_clear(distribution: Distribution, unclear: list[int]) -> bool:
     return True
 
 
-def waiting_for_settlement(batches: Iterable[int]) -> dict[int, int]:
+def waiting_for_settlement(batches: Collection[int]) -> dict[int, int]:
     """Those of these batches that wait for nothing else, with their distributions."""
+    if not batches:
+        return {}
     rows = _succeeded(Batch.objects.filter(pk__in=batches, status=Status.PROCESSING))
     return dict(rows.values_list("pk", "distribution_id"))
 

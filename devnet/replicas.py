@@ -8,6 +8,7 @@ asked for, the chain's own machine answers: a replay of a hundred thousand holde
 import bisect
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
@@ -94,10 +95,9 @@ class Replicas:
         def flag(name: str) -> int:
             return self._ask(height, token.evm_address, name, account.evm_address)
 
-        needs_kyc = self._ask(height, token.evm_address, "kycRequired")
-
         if not flag("isAssociated"):
             return None
+        needs_kyc = self._ask(height, token.evm_address, "kycRequired")
         return TokenRelation(
             token_id=token.token_id,
             account=account.account,
@@ -110,8 +110,9 @@ class Replicas:
 
     def _ask(self, height: int, token: str, name: str, holder: str | None = None) -> int:
         """A view of at most one address with one word as its answer; 0 where the token has no such view."""
-        types = ["address"] if holder else []
-        data = keccak(text=f"{name}({','.join(types)})")[:4] + encode(types, [holder] if holder else [])
+        data = _selector(name, has_holder=holder is not None)
+        if holder is not None:
+            data += encode(["address"], [holder])
         success, output = self.call_at(height, token, data, None)
         return int(decode(["uint256"], output)[0]) if success and len(output) >= 32 else 0
 
@@ -127,6 +128,11 @@ class Replicas:
         if len(self._pool) == POOL_SIZE:
             del self._pool[0]
         return _Replica(self._machine())
+
+
+@cache
+def _selector(name: str, *, has_holder: bool) -> bytes:
+    return bytes(keccak(text=f"{name}({'address' if has_holder else ''})")[:4])
 
 
 def _kyc_status(has_kyc: int) -> str:

@@ -35,6 +35,8 @@ def together(*jobs: Callable[[], object], seconds: float = PATIENCE) -> list[Bas
 def _is_waiting() -> bool:
     """Whether somebody waits for a lock in this database."""
     with connection.cursor() as cursor:
+        # Within a transaction the first look at who waits is remembered for all later ones.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )

@@ -1,5 +1,6 @@
 """Signed calls that end late, or not while anybody waits: their check ends, and what they say still counts."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from contracts.services.wallets import start_wallet, stop_wallet
 from reserves.models import PaymentAvailability
 from reserves.services.checking import check
 from reserves.services.ticketing import forget_old
+from tests.patience import PATIENCE
 from tests.reserves.test_signed_checks import Desk
 from tests.threads import together, until_somebody_waits
 from tests.world import Pump, World
@@ -98,15 +100,20 @@ def test_a_call_that_fails_while_its_check_is_given_up_waits_for_nobody(office: 
     with office.pump.without("contracts.sign_transaction"):
         office.pump.drain()
     stop_wallet(office.contract.wallet, QUESTION, by="olivia")
-    row = office.call(ticket)
+    row, is_locked = office.call(ticket), threading.Event()
 
     def fails() -> None:
         with transaction.atomic():
             locked = ContractTransaction.objects.select_for_update().get(pk=row.pk)
+            is_locked.set()
             until_somebody_waits()
             assert fail(locked, "OwnerNotSet", "the contract refuses")
 
-    assert together(fails, lambda: check(ticket.pk)) == []
+    def gives_up() -> None:
+        assert is_locked.wait(PATIENCE)
+        check(ticket.pk)
+
+    assert together(fails, gives_up) == []
     row.refresh_from_db()
     ticket.refresh_from_db()
     assert (row.error_class, ticket.status, ticket.error_class) == ("OwnerNotSet", "FAILED", "WALLET_STOPPED")

@@ -51,10 +51,10 @@ class Clock:
             self._write(offset)
         return offset
 
-    def _write(self, offset: int) -> None:
+    def _write(self, text: object) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(".new")
-        draft.write_text(str(offset))
+        draft.write_text(str(text))
         draft.replace(self.path)
 
 

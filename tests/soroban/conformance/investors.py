@@ -6,7 +6,8 @@ from stellar_sdk import scval
 
 from devnet.soroban import codec
 from devnet.soroban.books import investment_key
-from tests.soroban.conformance.stage import ADDRESS, BEGIN_NS, DAY, I128, U32, U64, WHOLE, Case, Stage
+from tests.soroban.conformance.peers import BEGIN_NS
+from tests.soroban.conformance.stage import ADDRESS, DAY, I128, U32, U64, WHOLE, Case, Stage
 
 
 def investing(stage: Stage) -> Iterator[Case]:

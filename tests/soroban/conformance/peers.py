@@ -10,20 +10,41 @@ from typing import Any, Protocol
 from devnet.clock import Clock
 from devnet.faults import FaultBoard
 from devnet.hosted.process import HostProcess
+from devnet.records import NS
 from devnet.soroban.codec import Entry
 from devnet.soroban.network import Network
 from devnet.soroban.operations import SorobanOperations
 from devnet.soroban.server import SorobanServer
 
 STROOPS = 10**11
+# 2031-05-14 06:00 UTC: far from midnight, and ahead of the real time.
+BEGIN_NS = 1_936_591_200 * NS
 _loopback = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class StillClock(Clock):
+    """Moves only when it is advanced, so that both networks close the same ledgers however long a script takes."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._at = BEGIN_NS
+        self.advance(0)
+
+    def now_ns(self) -> int:
+        return self._at
+
+    def advance(self, seconds: int) -> int:
+        """The time it shows afterwards, in nanoseconds."""
+        self._at += seconds * NS
+        self._write(f"at {self._at}")
+        return self._at
 
 
 class Peer(Protocol):
     """What a script needs besides the RPC itself."""
 
     name: str
-    clock: Clock
+    clock: StillClock
 
     @property
     def url(self) -> str: ...
@@ -41,7 +62,7 @@ class Model:
     name = "model"
 
     def __init__(self, directory: Path) -> None:
-        self.clock = Clock(directory)
+        self.clock = StillClock(directory)
         self._network = Network(directory, FaultBoard(directory), self.clock)
         self._operations = SorobanOperations(self._network)
         self._server = SorobanServer(self._network, FaultBoard())
@@ -74,7 +95,7 @@ class Host:
     name = "host"
 
     def __init__(self, directory: Path) -> None:
-        self.clock = Clock(directory)
+        self.clock = StillClock(directory)
         self._process = HostProcess(directory, self.clock.path)
         self._process.start()
 

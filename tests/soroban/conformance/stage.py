@@ -11,8 +11,6 @@ from tests.soroban.conformance.peers import Peer
 
 DAY = 86_400
 WHOLE = 10**7
-# 2031-05-14 06:00 UTC: far from midnight, and ahead of the real time.
-BEGIN_NS = 1_936_591_200 * 10**9
 DEFAULTS = {
     "claim_block_days": 0,
     "goal": 100_000 * WHOLE,
@@ -35,11 +33,6 @@ class Case:
     method: str
     title: str
     answer: Any
-
-
-def begin(peer: Peer, real_ns: int) -> None:
-    """Both networks begin at the same time of the same day."""
-    peer.clock.advance((BEGIN_NS - real_ns) // 10**9)
 
 
 class Stage:

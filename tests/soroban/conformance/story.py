@@ -23,8 +23,8 @@ from tests.soroban.conformance.operations import (
     token_arguments,
     upload,
 )
-from tests.soroban.conformance.peers import Peer
-from tests.soroban.conformance.stage import BEGIN_NS, DAY, Case
+from tests.soroban.conformance.peers import BEGIN_NS, Peer
+from tests.soroban.conformance.stage import DAY, Case
 
 NAMES = ("owner", "project", "investor", "second", "stranger", "heir")
 VIEWS = (

@@ -1,11 +1,14 @@
 """Contracts that are being put on chain: how far each is, and what it waits for. Begun by command."""
 
+from collections.abc import Callable
+
 from django.contrib import admin
 
 from contracts.admin import cells
 from contracts.admin.base import EvidenceAdmin
 from contracts.admin.cells import column
-from contracts.models import Deployment, InvestmentDeployment
+from contracts.amounts import counted, format_units
+from contracts.models import ContractTransaction, Deployment, InvestmentDeployment, Token
 from contracts.services import deploying_investments
 from contracts.services.deploying import RECIPE
 from contracts.services.deployment_steps import steps
@@ -17,7 +20,15 @@ def _done(row: Deployment) -> str:
 
 
 def _trouble(row: Deployment | InvestmentDeployment) -> object:
-    return cells.words(row.error_text or row.waiting_reason, empty="nothing")
+    return cells.words(row.error_text or row.waiting_reason or _held_up(row), empty="nothing")
+
+
+def _held_up(row: Deployment | InvestmentDeployment) -> str:
+    """Why the transaction under way waits, which the deployment itself does not know."""
+    if row.status != row.Status.RUNNING:
+        return ""
+    under_way = ContractTransaction.objects.open().filter(group_uid=row.uid).first()
+    return under_way.waiting_reason if under_way else ""
 
 
 def _made(row: Deployment | InvestmentDeployment) -> object:
@@ -61,16 +72,29 @@ class DeploymentAdmin(EvidenceAdmin):
 
 
 def _sent(row: InvestmentDeployment) -> str:
-    return f"{steps_done(deploying_investments.RECIPE, row)} transactions"
+    return counted(steps_done(deploying_investments.RECIPE, row), "transaction")
 
 
 def _promised(row: InvestmentDeployment) -> str:
-    kind = "coupon" if row.terms["return_type"] == deploying_investments.COUPON else "reverse loan"
     terms = row.terms
-    return (
-        f"{kind}, {terms['i_rate']} basis points, {terms['return_months']} instalments, blocked "
-        f"{terms['claim_block_days']} days; goal {terms['goal']}, least {terms['min_per_investment']} base units"
+    kind = "coupon" if terms["return_type"] == deploying_investments.COUPON else "reverse loan"
+    parts = (
+        f"{format_units(terms['i_rate'], decimals=2)} % for the whole term",
+        counted(terms["return_months"], "instalment"),
+        f"blocked for {counted(terms['claim_block_days'], 'day')}",
     )
+    return ", ".join((kind, *parts))
+
+
+def _amount(name: str) -> Callable[[InvestmentDeployment], object]:
+    """In the token's own money as soon as Paydate knows the token, which it does when the contract is registered."""
+
+    def shown(row: InvestmentDeployment) -> object:
+        units = int(row.terms[name])
+        token = Token.objects.filter(network=row.network, address=row.token_address).first()
+        return cells.money(units, token) if token else f"{units:,} base units"
+
+    return shown
 
 
 @admin.register(InvestmentDeployment)
@@ -87,6 +111,8 @@ class InvestmentDeploymentAdmin(EvidenceAdmin):
         "problem",
         "will_be",
         "terms_in_words",
+        "goal",
+        "least",
         "token",
         "project",
         "wallet",
@@ -103,6 +129,8 @@ class InvestmentDeploymentAdmin(EvidenceAdmin):
         "problem",
         "will_be",
         "terms_in_words",
+        "goal",
+        "least",
         "token",
         "project",
         "made",
@@ -115,6 +143,8 @@ class InvestmentDeploymentAdmin(EvidenceAdmin):
     problem = column("Error, or what it waits for", _trouble)
     will_be = column("Address", lambda row: cells.code(row.address))
     terms_in_words = column("Terms", _promised)
+    goal = column("Goal", _amount("goal"))
+    least = column("Smallest investment", _amount("min_per_investment"))
     token = column("Payment token", lambda row: cells.code(row.token_address))
     project = column("Project", lambda row: cells.code(row.project_address))
     made = column("Investment contract", _made)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
 
 from contracts.models import AuditEvent, Contract, ContractTransaction, InvestmentDeployment, Wallet
 from contracts.services import deploying_investments
@@ -249,3 +251,22 @@ def test_the_command_deploys_and_the_contract_is_checked(
     assert (
         int(contract.required_funds_units) == office.world.control.do_investment(contract.address)["required"]
     )
+
+
+def test_the_page_shows_money_of_a_known_token_and_why_a_transaction_waits(
+    office: Office, pump: Pump, admin_client: Client
+) -> None:
+    done = until(pump, deploy_investment(office.wanted()), Status.COMPLETED)
+    waiting = deploy_investment(office.wanted(label="Sun"))
+    with pump.without("contracts.sign_transaction"):
+        pump.drain()
+    place_hold(scope="GLOBAL", cause="OPERATOR", reason="the auditors are here", by="olivia")
+    pump.run(lambda: bool(calls(waiting)[0].waiting_reason))
+
+    def page(row: InvestmentDeployment) -> str:
+        url = reverse("admin:contracts_investmentdeployment_change", args=[row.pk])
+        return admin_client.get(url).content.decode()
+
+    assert "reverse loan, 5.00 % for the whole term, 12 instalments, blocked for 0 days" in page(done)
+    assert "100,000.00 USDC" in page(done)
+    assert "the auditors are here" in page(waiting)

@@ -75,12 +75,8 @@ class HostOffice(Office):
 
     def _killed_wave(self, points: list[str]) -> list[dict[str, Any]]:
         watched = [self.invested("killed", point) for point in points]
-        self.until(watched, lambda one: not one.is_open)
         for one in watched:
-            with transaction.atomic():  # nobody knows of the ticket before its point is armed
-                (pk,) = open_tickets([one.contract.address], by="crash tests")
-                one.armed_for = PaymentAvailability.objects.get(pk=pk).uid
-                crash.arm(one.point, one.armed_for)
+            assert wait_until(lambda one=one: self._is_armed(one), PATIENCE), self.words(one)
         self.until(watched, lambda one: one.is_now("BLOCKED") and self.is_settled(one) and not one.is_open)
         for one in watched:
             one.facts["missing_while_blocked"] = int(one.contract.required_funds_units)
@@ -88,6 +84,14 @@ class HostOffice(Office):
             self.devnet.top_up_reserve(one.contract.address, self.required(one))
         self.until(watched, lambda one: one.is_now("ACTIVE") and self.is_settled(one) and not one.is_open)
         return [self.report(one) for one in watched]
+
+    def _is_armed(self, one: Watched) -> bool:
+        """Not while another ticket is open, which each of the contract's events opens as soon as it is read."""
+        with transaction.atomic():  # nobody knows of the ticket before its point is armed
+            for pk in open_tickets([one.contract.address], by="crash tests"):
+                one.armed_for = PaymentAvailability.objects.get(pk=pk).uid
+                crash.arm(one.point, one.armed_for)
+        return bool(one.armed_for)
 
     def required(self, one: Watched) -> int:
         return int(self.devnet.investment(one.contract.address)["required"])

@@ -102,6 +102,8 @@ soroban-host:
 test-soroban:
 	python3 contracts/sources/soroban/crates.py contracts/sources/soroban
 	cd contracts/sources/soroban && cargo test --locked --target-dir $(CURDIR)/.local/cargo/contracts
+	python3 contracts/sources/soroban/crates.py devnet/soroban-host
+	cd devnet/soroban-host && cargo test --release --locked --target-dir $(CURDIR)/.local/cargo/soroban-host
 
 settings: venv
 	@DJANGO_SETTINGS_MODULE=config.testing $(PY) manage.py settings_table

@@ -1,4 +1,4 @@
-"""The contracts' own tests, in Rust: every function, random histories, and what calls cost."""
+"""Tests in Rust: the contracts' own, with random histories and what calls cost, and those of the host."""
 
 import re
 import shutil
@@ -11,6 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "contracts" / "sources" / "soroban"
 TARGET = ROOT / ".local" / "cargo" / "contracts"
+HOST = ROOT / "devnet" / "soroban-host"
+# What `make soroban-host` has compiled is not compiled again.
+HOST_TARGET = ROOT / ".local" / "cargo" / "soroban-host"
 OLDEST = (1, 91)
 
 
@@ -23,6 +26,17 @@ def test_the_contracts_pass_their_own_tests() -> None:
     budget = [line for line in run.stdout.splitlines() if line.startswith("budget: ")]
     print("\n".join(budget))
     assert any("1000 investments" in line for line in budget)
+
+
+@pytest.mark.skipif(
+    not HOST_TARGET.exists(),
+    reason="the real Soroban host is not built here: make soroban-host (needs cargo)",
+)
+def test_the_host_passes_its_own_tests() -> None:
+    command = [_cargo(), "test", "--release", "--locked", "--target-dir", str(HOST_TARGET)]
+    run = subprocess.run(command, cwd=HOST, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"
+    assert "test result: ok." in run.stdout
 
 
 def _cargo() -> str:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import stamina
 from django.conf import settings
@@ -20,6 +21,12 @@ from tests import emptying
 from tests.crash.stacks import beside
 from tests.restoring import Backup, backup_schema
 from tests.world import Pump, World
+
+# How fast a shared machine draws an example says nothing about what is tested.
+hypothesis.settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared machine")
 
 
 def _services(config: pytest.Config) -> list[object]:

@@ -22,12 +22,13 @@ from devnet.soroban.codec import AccountState, Entry
 from devnet.soroban.envelopes import Submitted, can_apply, parse, why_not
 from devnet.soroban.execution import CODES, Executor, Outcome
 from devnet.soroban.fees import BASE_FEE
-from devnet.soroban.host import Moment
+from devnet.soroban.host import DAY_LEDGERS, Moment
 from devnet.soroban.store import Anchor, Store, Waiting
 from devnet.soroban.timeline import Timeline
 
 SLOW_LEDGERS = 3
-CODE_LEDGERS = 3_110_400
+INSTANCE_LEDGERS = 30 * DAY_LEDGERS
+CODE_LEDGERS = 180 * DAY_LEDGERS
 Result = TypeVar("Result")
 
 
@@ -183,13 +184,13 @@ class Network:
             self.store.add_event(identity, moment.ledger, body)
 
     def write_code(self, ledger: int) -> None:
-        """The code of the modelled contracts: there before any instance; whoever creates one uploads it again if it
-        has been archived since.
+        """The code of the modelled contracts: there before any instance; whoever creates one sees to it that it lives
+        longer than a new instance does.
         """
         for code in CODES:
             key = codec.code_key(codec.code_hash(code))
             known = self.store.entry(key, ledger)
-            if known is None or known.is_archived(ledger):
+            if known is None or (known.live_until or 0) <= ledger + INSTANCE_LEDGERS:
                 self.store.put_entry(key, Entry(codec.code_entry(code), ledger, ledger + CODE_LEDGERS - 1))
 
     def _skew_ns(self) -> int:

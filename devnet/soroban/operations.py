@@ -14,11 +14,10 @@ from devnet.operations import OperationFailed
 from devnet.soroban import books, codec, compiled, creating, exact, exact_terms, investment, terms, token
 from devnet.soroban.calls import InvestmentCalls, native, plain, values_of
 from devnet.soroban.codec import STROOPS, AccountState, Entry
-from devnet.soroban.host import DAY_LEDGERS, Contract, Host, Moment, Trap
-from devnet.soroban.network import Network
+from devnet.soroban.host import Contract, Host, Moment, Trap
+from devnet.soroban.network import INSTANCE_LEDGERS, Network
 from devnet.soroban.params import InvestmentParams
 
-INSTANCE_LEDGERS = 30 * DAY_LEDGERS
 Act = Callable[[Host], Any]
 
 

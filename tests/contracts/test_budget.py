@@ -70,7 +70,9 @@ def test_a_long_silence_saves_up_a_second_and_no_more(hands: Hands) -> None:
 
 
 @hypothesis_settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(pauses=st.lists(st.floats(0, 0.5), min_size=50, max_size=150))
 def test_no_minute_has_more_than_the_rate_and_what_was_saved_up(hands: Hands, pauses: list[float]) -> None:

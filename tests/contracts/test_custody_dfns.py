@@ -57,7 +57,11 @@ def test_the_bytes_of_the_hedera_sdk_are_signed_so_that_the_sdk_verifies_them(de
     key.verify(signature, body)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(body=st.binary(min_size=1, max_size=200))
 def test_s_is_always_low_although_custody_answers_high_ones_too(secp: Office, body: bytes) -> None:
     signature = secp.sign(body, external_id=f"batch:{body.hex()[:100]}:{len(body)}").signature

@@ -125,7 +125,11 @@ def _held(status: str) -> dict[str, str]:
 
 
 @pytest.mark.django_db
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     walk=st.lists(st.one_of(st.just("plan"), st.tuples(st.integers(0, 5), st.integers(0, 5))), max_size=30)
 )

@@ -187,7 +187,11 @@ EVENTS = st.lists(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(paid=EVENTS, data=st.data())
 def test_any_order_and_any_repetition_of_events_ends_in_the_same_lines(
     paid: list[dict[str, int]], data: st.DataObject

@@ -149,7 +149,11 @@ steps = st.one_of(
 
 
 @pytest.mark.django_db
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(units=st.integers(0, 200), history=st.lists(steps, min_size=8, max_size=30))
 def test_no_history_promises_more_than_there_is_or_withholds_what_is_free(
     units: int, history: list[tuple[Any, ...]]

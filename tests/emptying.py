@@ -1,7 +1,6 @@
 """Empties the database after a test that commits, sooner than `flush` does.
 
-`flush` truncates every table and then makes content types and permissions anew; most tests fill a few tables with a few
-rows, and deleting those takes a third of the time of truncating their tables and all that refer to them.
+`flush` truncates every table and then makes content types and permissions anew; most tests fill a few tables.
 """
 
 from functools import cache
@@ -18,26 +17,8 @@ def empty(case: TransactionTestCase) -> None:
         with connections[alias].cursor() as cursor:
             cursor.execute(_which_are_filled(alias))
             if filled := [row[0] for row in cursor.fetchall()]:
-                cursor.execute(_without_rows(filled) if _is_superuser(alias) else _truncated(filled))
-
-
-def _without_rows(tables: list[str]) -> str:
-    """Neither keys nor triggers ask anything: all rows go, and what may never be deleted, too."""
-    deletes = "; ".join(f"DELETE FROM {table}" for table in tables)
-    return f"BEGIN; SET LOCAL session_replication_role = replica; {deletes}; COMMIT"
-
-
-def _truncated(tables: list[str]) -> str:
-    # CASCADE reaches tables that are empty already.
-    return f"TRUNCATE {', '.join(tables)} CASCADE"
-
-
-@cache
-def _is_superuser(alias: str) -> bool:
-    """Of our own PostgreSQL; somebody else's may give us less."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT current_setting('is_superuser') = 'on'")
-        return bool(cursor.fetchone()[0])
+                # CASCADE reaches tables that are empty already.
+                cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
 
 
 @cache
